@@ -1,0 +1,16 @@
+//! What the generated code names. No promise holds here.
+
+pub use std::borrow::Cow;
+pub use std::future::Future;
+pub use std::sync::OnceLock;
+pub use std::time::Duration;
+
+pub use serde::Serialize;
+pub use serde::de::DeserializeOwned;
+
+pub use crate::context::Attempt;
+pub use crate::step::{Call, Keep};
+pub use crate::{
+    Arg, Codec, Definition, Failure, FailureKind, Payload, PayloadError, Saga, Source, Step, StepContext,
+    StepDefinition, StepError, StepInfo, StepKind, StepName,
+};

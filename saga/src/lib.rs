@@ -1,0 +1,26 @@
+//! Typed, durable sagas: long-running transactions whose steps are undone when a later one fails.
+
+extern crate self as saga;
+
+mod context;
+mod error;
+mod failure;
+mod id;
+mod payload;
+
+pub mod policy;
+
+mod definition;
+mod step;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use context::{Labels, StepContext};
+pub use definition::{Definition, DefinitionError, RetryIf, STEPS_MAX, Source, StepDefinition, StepKind};
+pub use error::{Classify, Failure, FailureKind, StepError};
+pub use failure::{Cause, StepFailure};
+pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
+pub use payload::{Codec, DecodeFn, Payload, PayloadCodec, PayloadError};
+pub use saga_macros::{Failure, saga, step};
+pub use step::{Arg, Saga, Step, StepInfo, StepName};

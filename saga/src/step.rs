@@ -1,0 +1,159 @@
+//! What the macros implement: steps, and the sagas made of them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::definition::{Definition, StepDefinition, StepKind};
+use crate::{Codec, Payload, PayloadError, StepContext, StepError};
+
+/// What is known of a step without its saga. `#[step]` implements it for a type of the function's name.
+pub trait StepInfo {
+    /// The name, unless the flow gives another with `as`.
+    const NAME: &'static str;
+    /// How it is undone.
+    const KIND: StepKind;
+    /// The timeout of one attempt, where it is written so that the compiler can tell.
+    const TIMEOUT: Option<Duration>;
+
+    /// Its options, as they stand in `#[step(..)]`.
+    fn definition() -> StepDefinition;
+}
+
+/// A step that can run in the saga `S`. `#[step]` implements it for a type of the function's name.
+pub trait Step<S>: StepInfo {
+    /// References to its data parameters.
+    type Args<'a>
+    where
+        S: 'a;
+    /// What it makes.
+    type Output: Send + Sync + 'static;
+
+    /// Runs one attempt.
+    fn execute<'a>(
+        cx: &'a StepContext<'a, S>,
+        args: Self::Args<'a>,
+    ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a;
+
+    /// Asks whether an attempt in doubt took effect. Called only where the definition says `verify`.
+    fn verify<'a>(
+        cx: &'a StepContext<'a, S>,
+        args: Self::Args<'a>,
+    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a;
+
+    /// Undoes it. `output` is `None` for a step in doubt, which is undone only where the compensation doesn't
+    /// take the output.
+    fn compensate<'a>(
+        cx: &'a StepContext<'a, S>,
+        output: Option<&'a Self::Output>,
+        args: Self::Args<'a>,
+    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a;
+}
+
+/// The `I`-th data parameter of a step: what the links of a flow compare.
+pub trait Arg<S, const I: usize>: Step<S> {
+    /// Its type, without the reference.
+    type Data;
+}
+
+/// A saga: its services, its definition, and the typed way through its steps. `#[saga]` implements it.
+pub trait Saga: Send + Sync + Sized + 'static {
+    /// What it is started with.
+    type Input: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What it ends with: the output of the last stage, a tuple where that is parallel.
+    type Output: Send + 'static;
+    /// The outputs so far, one `Option` a step.
+    type Outputs: Send + 'static;
+    /// The names of its steps, an enum.
+    type Step: StepName;
+    /// Where a running saga keeps its outputs.
+    #[doc(hidden)]
+    type Slots: Default + Send + Sync + 'static;
+
+    /// Steps, kinds, policies and flow.
+    fn definition() -> &'static Definition;
+
+    /// Runs an attempt of the step with this index, and keeps its output.
+    #[doc(hidden)]
+    fn execute<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<Payload, StepError>> + Send + 'a;
+
+    /// Asks whether the step with this index took effect, and keeps the output if so.
+    #[doc(hidden)]
+    fn verify<'a>(
+        call: Call<'a, Self>,
+    ) -> impl Future<Output = Result<Option<Payload>, StepError>> + Send + 'a;
+
+    /// Undoes the step with this index.
+    #[doc(hidden)]
+    fn compensate<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<(), StepError>> + Send + 'a;
+
+    /// Puts a recorded output back in its slot.
+    #[doc(hidden)]
+    fn restore(
+        slots: &Self::Slots,
+        step: usize,
+        payload: &Payload,
+        codec: &Codec,
+    ) -> Result<(), PayloadError>;
+
+    /// The outputs so far.
+    #[doc(hidden)]
+    fn outputs(slots: Self::Slots) -> Self::Outputs;
+
+    /// The output of the last stage, if all of it is there.
+    #[doc(hidden)]
+    fn output(slots: Self::Slots) -> Option<Self::Output>;
+}
+
+/// A step of a saga, by name.
+pub trait StepName: Copy + AsRef<str> + std::fmt::Debug + Send + Sync + 'static {
+    /// All steps, in the order of the flow.
+    const ALL: &'static [Self];
+
+    /// Its place in the definition.
+    fn index(self) -> usize;
+}
+
+/// One attempt, as the generated code sees it.
+#[doc(hidden)]
+pub struct Call<'a, S: Saga> {
+    pub cx: &'a StepContext<'a, S>,
+    pub input: &'a S::Input,
+    pub slots: &'a S::Slots,
+    pub step: usize,
+    pub keep: Keep<'a>,
+}
+
+/// Where an output goes: to its slot, and encoded to the journal, if there is one.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+pub struct Keep<'a> {
+    pub codec: Option<&'a Codec>,
+}
+
+impl Keep<'_> {
+    /// Encodes the output and puts it in its slot. An output that has no payload is in no slot either; its step
+    /// did take effect, so the error says permanent, and the engine keeps the step in doubt.
+    pub fn output<T: Serialize>(
+        &self,
+        slot: &std::sync::OnceLock<T>,
+        output: T,
+    ) -> Result<Payload, StepError> {
+        let payload = match self.codec {
+            None => Payload::EMPTY,
+            Some(codec) => codec.encode(&output).map_err(unrecordable)?,
+        };
+        // Taken already only if two attempts of one step ended well, which the machine does not let happen.
+        _ = slot.set(output);
+        Ok(payload)
+    }
+}
+
+/// The code of a step that took effect and whose output cannot be recorded.
+pub(crate) const UNRECORDABLE: &str = "SAGA_OUTPUT_UNRECORDABLE";
+
+fn unrecordable(error: PayloadError) -> StepError {
+    StepError::permanent(error).with_code(UNRECORDABLE)
+}
