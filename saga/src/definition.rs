@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::StepError;
 use crate::policy::{Compensation, RetryPolicy};
@@ -120,7 +123,38 @@ pub struct Definition {
     /// How it goes back.
     pub compensation: Option<Compensation>,
     /// The shape of steps and flow: a saga recorded under another one is parked, not guessed at.
-    pub fingerprint: String,
+    pub fingerprint: Fingerprint,
+}
+
+/// The shape of a saga's steps and flow, as sixteen hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(u64);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 /// As many steps as a saga may have.
@@ -311,16 +345,16 @@ impl Definition {
     }
 }
 
-/// Sixteen hex digits over names, kinds, sources and stages: 64-bit FNV-1a (Fowler, Noll, Vo), which must never
+/// A hash over names, kinds, sources and stages: 64-bit FNV-1a (Fowler, Noll, Vo), which must never
 /// change, since it is stored with each saga.
-fn fingerprint(steps: &[StepDefinition], stages: &[Vec<usize>]) -> String {
+fn fingerprint(steps: &[StepDefinition], stages: &[Vec<usize>]) -> Fingerprint {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     for step in steps {
         let (name, kind) = (&step.name, step.kind.as_str());
         _ = write!(hash, "{name}|{kind}|{}|{:?};", step.undo_takes_output, step.sources);
     }
     _ = write!(hash, "{stages:?}");
-    format!("{:016x}", hash.0)
+    Fingerprint(hash.0)
 }
 
 struct Fnv(u64);
@@ -348,7 +382,7 @@ mod tests {
             Definition::new("order", 1, vec![step(name, StepKind::Compensatable)], vec![vec![0]]).fingerprint
         };
         assert_ne!(definition("a"), definition("b"));
-        assert_eq!(definition("a"), "4ec3ae02c01bcfa7");
+        assert_eq!(definition("a").to_string(), "4ec3ae02c01bcfa7");
     }
 
     #[test]

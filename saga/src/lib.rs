@@ -13,11 +13,15 @@ pub mod policy;
 mod definition;
 mod step;
 
+pub mod machine;
+
 #[doc(hidden)]
 pub mod __private;
 
 pub use context::{Labels, StepContext};
-pub use definition::{Definition, DefinitionError, RetryIf, STEPS_MAX, Source, StepDefinition, StepKind};
+pub use definition::{
+    Definition, DefinitionError, Fingerprint, RetryIf, STEPS_MAX, Source, StepDefinition, StepKind,
+};
 pub use error::{Classify, Failure, FailureKind, StepError};
 pub use failure::{Cause, StepFailure};
 pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};

@@ -3,6 +3,7 @@
 //! Option values in `#[saga(..)]` and `#[step(..)]` are ordinary expressions with all of this in scope.
 
 mod compensation;
+mod defaults;
 mod retry;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use compensation::{
     Compensation, CompensationStrategy, OnUndoFailure, UndoPlan, best_effort, custom, parallel, sequential,
 };
+pub use defaults::Defaults;
 pub use retry::{RetryPolicy, exponential, fixed, linear, no_retry};
 
 /// So many milliseconds.
