@@ -15,6 +15,8 @@ mod step;
 
 pub mod machine;
 
+pub mod store;
+
 #[doc(hidden)]
 pub mod __private;
 
@@ -25,6 +27,8 @@ pub use definition::{
 pub use error::{Classify, Failure, FailureKind, StepError};
 pub use failure::{Cause, StepFailure};
 pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
+pub use machine::SagaState;
 pub use payload::{Codec, DecodeFn, Payload, PayloadCodec, PayloadError};
 pub use saga_macros::{Failure, saga, step};
 pub use step::{Arg, Saga, Step, StepInfo, StepName};
+pub use store::{MemoryStore, SagaFilter, SagaInstance, SagaPage, Store, StoreError};

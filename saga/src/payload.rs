@@ -145,9 +145,9 @@ impl Codec {
     pub fn encode<T: Serialize>(&self, value: &T) -> Result<Payload, PayloadError> {
         let type_name = std::any::type_name::<T>();
         let failed = |source| PayloadError::Encode { type_name, codec: self.name().to_owned(), source };
-        let fits = |length| match length <= self.limit {
-            true => Ok(()),
-            false => Err(PayloadError::TooLarge { type_name, length, limit: self.limit }),
+        let fits = |length| {
+            let too_large = PayloadError::TooLarge { type_name, length, limit: self.limit };
+            if length <= self.limit { Ok(()) } else { Err(too_large) }
         };
         if let Some(codec) = &self.custom {
             let bytes = codec.encode(value).map_err(failed)?;
@@ -197,7 +197,10 @@ impl Default for Codec {
 
 impl fmt::Debug for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codec").field("name", &self.name()).field("limit", &self.limit).finish()
+        f.debug_struct("Codec")
+            .field("name", &self.name())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,172 @@
+//! The store contract: an append-only journal for each saga, leases for workers, and queries.
+//!
+//! The engine needs a [`JournalStore`]; people and tools need a [`QueryStore`]. A backend is both, and passes the
+//! laws of `saga::testing::store_tests!`.
+
+mod append;
+mod clock;
+mod error;
+mod instance;
+mod memory;
+mod query;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use append::{Append, HeadChange, Refusal};
+pub use clock::Clock;
+pub use error::StoreError;
+pub use instance::SagaInstance;
+pub use memory::MemoryStore;
+pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort};
+
+use crate::machine::{Record, Request};
+use crate::{Fingerprint, SagaId, Timestamp, WorkerId};
+
+/// A future behind a pointer, as the methods of a store return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a store's methods answer with.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// A backend: everything below.
+pub trait Store: JournalStore + QueryStore {}
+
+impl<S: JournalStore + QueryStore> Store for S {}
+
+/// What the engine needs of a store.
+///
+/// All times are the store's own: UTC, microseconds. A method whose future is dropped, or that returns an
+/// [`Unavailable`](StoreError::Unavailable), may have done its work or not; never a part of one [`Append`].
+pub trait JournalStore: Send + Sync + 'static {
+    /// The backend's name, for logs.
+    fn name(&self) -> &'static str;
+
+    /// How appends are best written, and who else may have the store open.
+    fn traits(&self) -> StoreTraits;
+
+    /// Writes each append of `batch`, in order, in one durable commit: once it returned, each has its own answer,
+    /// and those that were taken survive a crash of everything. One that is refused changes nothing and doesn't
+    /// hinder the others. After an error, each append of the batch is there in whole or not at all.
+    fn append<'a>(
+        &'a self,
+        batch: &'a [Append],
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>>;
+
+    /// [`append`](Self::append) for one.
+    fn append_one<'a>(
+        &'a self,
+        append: &'a Append,
+    ) -> BoxFuture<'a, StoreResult<Result<Timestamp, Refusal>>> {
+        Box::pin(async move {
+            let answers = self.append(std::slice::from_ref(append)).await?;
+            answers.into_iter().next().ok_or_else(|| StoreError::broken("a batch of one got no answer"))
+        })
+    }
+
+    /// The whole journal of a saga, in order; empty where there is no such saga.
+    fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>>;
+
+    /// Makes `claim.worker` the owner of up to `claim.limit` free sagas, and appends
+    /// [`Claimed`](crate::machine::Event::Claimed) to each. No saga is given to two workers. A saga is free if it
+    /// has not ended, its owner is none or has no running lease, and either it has an unanswered request, or it
+    /// is not stuck and its wake-up time is not in the future. Those that wait longest come first.
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>>;
+
+    /// Renews the lease of `worker`: for so long, by the store's clock, nobody takes its sagas.
+    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>>;
+
+    /// Ends the lease of `worker`: all that it owns is free at once.
+    fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>>;
+
+    /// Records a request for a saga; `None` where there is no such saga, or it has ended. Requests are kept until
+    /// an append answers them.
+    fn request<'a>(&'a self, saga: SagaId, request: &'a Request) -> BoxFuture<'a, StoreResult<Option<u64>>>;
+
+    /// The unanswered requests of a saga with their numbers, in order.
+    fn requests(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<(u64, Request)>>>;
+}
+
+/// What people and tools ask of a store.
+pub trait QueryStore: Send + Sync + 'static {
+    /// One saga, by id.
+    fn instance(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Option<SagaInstance>>>;
+
+    /// A page of sagas; the same cursor never shows a saga twice, nor leaves one out, however many come meanwhile.
+    fn list<'a>(&'a self, filter: &'a SagaFilter) -> BoxFuture<'a, StoreResult<SagaPage>>;
+
+    /// Entries of all journals in the order in which they were committed, for publishers: each saga's in order.
+    fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>>;
+
+    /// How many sagas are in which state.
+    fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>>;
+
+    /// Deletes ended sagas with all they have; returns how many. Never one that is active or stuck.
+    fn purge<'a>(&'a self, purge: &'a Purge) -> BoxFuture<'a, StoreResult<u64>>;
+
+    /// Asks for a sign of life: the store's time.
+    fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>>;
+}
+
+/// How a store is best used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreTraits {
+    /// Whether one commit of many appends is cheaper than many commits.
+    pub batches: bool,
+    /// Whether only one process at a time can have it open: then what that one doesn't know, nobody does.
+    pub is_exclusive: bool,
+}
+
+impl StoreTraits {
+    /// A store whose commits cost something, and that many processes share.
+    #[must_use]
+    pub const fn shared() -> Self {
+        Self { batches: true, is_exclusive: false }
+    }
+
+    /// A store that one process at a time has open.
+    #[must_use]
+    pub const fn exclusive() -> Self {
+        Self { batches: true, is_exclusive: true }
+    }
+
+    /// The same store, but a commit costs nothing.
+    #[must_use]
+    pub const fn without_batches(mut self) -> Self {
+        self.batches = false;
+        self
+    }
+}
+
+/// What a worker asks for when it looks for work.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The definitions that it can drive; `None`: all, also unknown ones.
+    pub definitions: Option<Vec<DefinitionKey>>,
+    /// At most so many sagas.
+    pub limit: usize,
+}
+
+/// What a saga must match to be driven: name, version and shape of its definition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DefinitionKey {
+    /// The name.
+    pub name: String,
+    /// The version.
+    pub version: u32,
+    /// The shape.
+    pub fingerprint: Fingerprint,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The store's time.
+    pub now: Timestamp,
+    /// The worker's sagas with unanswered requests.
+    pub requested: Vec<SagaId>,
+}
