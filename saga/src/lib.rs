@@ -15,19 +15,34 @@ mod step;
 
 pub mod machine;
 
+mod outcome;
+
 pub mod store;
+
+mod engine;
+
+mod observe;
+
+mod coordinator;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use context::{Labels, StepContext};
+pub use coordinator::{
+    BuildError, Coordinator, CoordinatorBuilder, InspectError, Inspection, OperateError, OutcomeError,
+    SagaHandle, ShutdownReport, StartError, StartOptions,
+};
 pub use definition::{
     Definition, DefinitionError, Fingerprint, RetryIf, STEPS_MAX, Source, StepDefinition, StepKind,
 };
+pub use engine::run;
 pub use error::{Classify, Failure, FailureKind, StepError};
 pub use failure::{Cause, StepFailure};
 pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
 pub use machine::SagaState;
+pub use observe::{EventFilter, Health, Metrics, Missed, SagaEvent, Subscription};
+pub use outcome::{Cancelled, Failed, Outcome, TimedOut};
 pub use payload::{Codec, DecodeFn, Payload, PayloadCodec, PayloadError};
 pub use saga_macros::{Failure, saga, step};
 pub use step::{Arg, Saga, Step, StepInfo, StepName};

@@ -1,5 +1,6 @@
 //! Bytes of inputs and outputs, and the codec that makes them.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
@@ -139,6 +140,17 @@ impl Codec {
     #[must_use]
     pub fn name(&self) -> &str {
         self.custom.as_ref().map_or("json", |codec| codec.name())
+    }
+
+    /// The name, without a copy where it is the library's own.
+    pub(crate) fn name_owned(&self) -> Cow<'static, str> {
+        self.custom.as_ref().map_or(Cow::Borrowed("json"), |codec| Cow::Owned(codec.name().to_owned()))
+    }
+
+    /// The most bytes of a payload.
+    #[must_use]
+    pub const fn limit_bytes(&self) -> usize {
+        self.limit
     }
 
     /// The payload of `value`.

@@ -23,6 +23,9 @@ impl State {
         let known = event.step().is_none_or(|step| step < self.steps.len());
         let fit = if known { self.take(definition, event) } else { Err("the definition has no such step") };
         fit.map_err(|reason| IllegalEvent { event: event.kind(), reason })?;
+        if let Event::Ended { not_undone, .. } = event {
+            self.not_undone.clone_from(not_undone);
+        }
         if !matches!(event, Event::Claimed { .. } | Event::Released { .. }) {
             self.fruitless_claims = 0;
         }

@@ -85,13 +85,13 @@ impl State {
 
     /// The end, as `state` where everything is undone, else as `Failed` with what is not.
     pub(super) fn end(&self, definition: &Definition, state: SagaState) -> Action {
-        let not_undone = self.not_undone(definition);
+        let not_undone = self.left_behind(definition);
         let state = if not_undone.is_empty() { state } else { SagaState::Failed };
         Action::Record(Event::Ended { state, not_undone })
     }
 
     /// Every step with an effect, known or possible, that should be undone and is not.
-    fn not_undone(&self, definition: &Definition) -> Vec<NotUndone> {
+    fn left_behind(&self, definition: &Definition) -> Vec<NotUndone> {
         let planned =
             |step| self.undo_plan().is_some_and(|plan| plan.stages.iter().flatten().any(|&of| of == step));
         let mut not_undone = Vec::new();

@@ -14,6 +14,12 @@ pub struct NotUndone {
     pub reason: String,
 }
 
+impl NotUndone {
+    pub(crate) fn new(step: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { step: step.into(), reason: reason.into() }
+    }
+}
+
 /// Why a saga is parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "reason", rename_all = "snake_case")]

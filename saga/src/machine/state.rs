@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
-use super::StuckReason;
+use super::{NotUndone, StuckReason};
 use crate::policy::UndoPlan;
 use crate::{Cause, Definition, StepFailure, StepKind, Timestamp};
 
@@ -189,6 +189,8 @@ pub struct State {
     pub(super) is_released: bool,
     /// Claims since the last progress.
     pub(super) fruitless_claims: u32,
+    /// What an ended saga left behind.
+    pub(super) not_undone: Vec<NotUndone>,
 }
 
 impl State {
@@ -206,7 +208,14 @@ impl State {
             back: None,
             is_released: false,
             fruitless_claims: 0,
+            not_undone: Vec::new(),
         }
+    }
+
+    /// The state of a saga that may begin at once and keeps no journal.
+    #[must_use]
+    pub(crate) fn in_memory(definition: &Definition, deadline: Option<Timestamp>) -> Self {
+        Self { phase: Phase::Moving, deadline, ..Self::new(definition) }
     }
 
     /// How the saga stands, as users see it.
@@ -237,6 +246,18 @@ impl State {
     #[must_use]
     pub fn undo_plan(&self) -> Option<&UndoPlan> {
         self.back.as_deref().map(|(_, plan)| plan)
+    }
+
+    /// What it left behind when it ended.
+    #[must_use]
+    pub fn not_undone(&self) -> &[NotUndone] {
+        &self.not_undone
+    }
+
+    /// When it must have gone past the point of no return, or be undone.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
     }
 
     /// Why it is parked.

@@ -28,7 +28,13 @@ impl Clock {
     /// What it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.at.saturating_add(self.instant.elapsed())
+        self.at(Instant::now())
+    }
+
+    /// What it shows at `instant`.
+    #[must_use]
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        self.at.saturating_add(instant.saturating_duration_since(self.instant))
     }
 
     /// The instant at which it shows `time`; now, where that is past.

@@ -1,0 +1,180 @@
+//! A coordinator's settings, with their defaults.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Coordinator;
+use super::inner::{Inner, Limits};
+use super::registry::Registry;
+use super::takeover;
+use crate::policy::{Compensation, Defaults, RetryPolicy, millis, secs};
+use crate::store::{Clock, Store};
+use crate::{Codec, DefinitionError, PayloadCodec, Saga, StoreError};
+
+/// Furnishes a [`Coordinator`]. Each setting says its default.
+#[must_use = "a builder does nothing before `build`"]
+pub struct CoordinatorBuilder {
+    store: Arc<dyn Store>,
+    registry: Registry,
+    problem: Option<BuildError>,
+    codec: Codec,
+    defaults: Defaults,
+    limits: Limits,
+}
+
+/// A coordinator that could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two sagas have one name.
+    #[error("two sagas are called `{name}`; give one of them another with `name = \"..\"`")]
+    DuplicateSaga {
+        /// The name.
+        name: String,
+    },
+    /// A saga doesn't fit together.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The store doesn't answer.
+    #[error("the coordinator cannot reach its store: {0}")]
+    Store(#[from] StoreError),
+    /// A limit under which nothing could ever run.
+    #[error("`{limit}` is 0: nothing could ever run")]
+    ZeroLimit {
+        /// The setting.
+        limit: &'static str,
+    },
+}
+
+impl CoordinatorBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        let limits = Limits {
+            sagas_max: 1_024,
+            attempts_max: 1_024,
+            acquire_timeout: secs(5),
+            shutdown_timeout: secs(30),
+            lease: secs(15),
+            poll_interval: secs(1),
+        };
+        let (registry, defaults) = (Registry::default(), Defaults::new());
+        Self { store, registry, problem: None, codec: Codec::json(), defaults, limits }
+    }
+
+    /// Registers a saga with its services: it can be started, and is taken up after a crash.
+    pub fn saga<S: Saga>(mut self, saga: S) -> Self {
+        let checked = S::definition().check().map_err(BuildError::from);
+        let added =
+            checked.and_then(|()| self.registry.add(saga).map_err(|name| BuildError::DuplicateSaga { name }));
+        self.problem = self.problem.or(added.err());
+        self
+    }
+
+    /// Registers a saga that is known only by its definition.
+    #[cfg(feature = "testing")]
+    pub(crate) fn saga_erased(mut self, saga: Arc<dyn super::registry::Registered>) -> Self {
+        self.registry.add_erased(saga);
+        self
+    }
+
+    /// At most so many sagas are driven at the same time; those that just wait for a long time don't count.
+    /// Default: 1,024.
+    pub fn max_concurrent_sagas(mut self, count: usize) -> Self {
+        self.limits.sagas_max = count;
+        self
+    }
+
+    /// At most so many attempts run at the same time. Default: 1,024.
+    pub fn worker_pool_size(mut self, count: usize) -> Self {
+        self.limits.attempts_max = count;
+        self
+    }
+
+    /// How long a start waits for a free place among the concurrent sagas. Default: 5 s.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.acquire_timeout = timeout;
+        self
+    }
+
+    /// How long a shutdown waits for running sagas. Default: 30 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.shutdown_timeout = timeout;
+        self
+    }
+
+    /// For how long a dead worker's sagas are left alone. Default: 15 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.limits.lease = lease.max(millis(10));
+        self
+    }
+
+    /// How often the store is searched for sagas to take up. Default: 1 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.limits.poll_interval = interval.max(millis(1));
+        self
+    }
+
+    /// How long an attempt may take where neither its step nor its saga says. Default: 1 minute.
+    pub fn step_timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.step_timeout = timeout;
+        self
+    }
+
+    /// How long a saga may go forward where it doesn't say. Default: for ever.
+    pub fn saga_timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.saga_timeout = Some(timeout);
+        self
+    }
+
+    /// How steps are retried where neither they nor their saga say.
+    /// Default: `exponential(3, secs(1), secs(10))`.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.defaults.retry = policy;
+        self
+    }
+
+    /// How sagas go back where they don't say. Default: `sequential(secs(30))`, each undo retried by
+    /// `exponential(10, secs(1), minutes(1))`.
+    pub fn compensation(mut self, compensation: Compensation) -> Self {
+        self.defaults.compensation = compensation;
+        self
+    }
+
+    /// How often in a row a saga may lose its worker without progress before it is parked. Default: 10.
+    pub fn fruitless_claims_max(mut self, count: u32) -> Self {
+        self.defaults.fruitless_claims_max = count;
+        self
+    }
+
+    /// How inputs and outputs are encoded. Default: JSON.
+    pub fn codec(mut self, codec: impl PayloadCodec) -> Self {
+        self.codec = Codec::custom(codec).limit(self.codec.limit_bytes());
+        self
+    }
+
+    /// The most bytes of an input or output. Default: 1 MiB.
+    pub fn payload_limit(mut self, bytes: usize) -> Self {
+        self.codec = self.codec.limit(bytes);
+        self
+    }
+
+    /// Builds the coordinator. It begins at once to take up what a crash left behind.
+    pub async fn build(self) -> Result<Coordinator, BuildError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        for (limit, value) in
+            [("max_concurrent_sagas", self.limits.sagas_max), ("worker_pool_size", self.limits.attempts_max)]
+        {
+            if value == 0 {
+                return Err(BuildError::ZeroLimit { limit });
+            }
+        }
+        let clock = Clock::showing(self.store.ping().await?);
+        let settings = (self.codec, self.defaults, self.limits);
+        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock));
+        // The lease stands before anything is owned under it.
+        inner.store.heartbeat(inner.worker, inner.limits.lease).await?;
+        takeover::spawn(&inner);
+        Ok(Coordinator::new(inner))
+    }
+}

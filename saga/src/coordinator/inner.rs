@@ -1,0 +1,161 @@
+//! What all clones of a coordinator, its sagas and its background tasks share.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::live::LiveSagas;
+use super::registry::Registry;
+use crate::engine::{Committer, Observed, Observer, Signal};
+use crate::observe::{Counters, Hub, Metrics};
+use crate::policy::Defaults;
+use crate::store::{Clock, Store};
+use crate::{Codec, SagaId, Timestamp, WorkerId};
+
+/// The limits of a coordinator.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) sagas_max: usize,
+    pub(crate) attempts_max: usize,
+    pub(crate) acquire_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) poll_interval: Duration,
+}
+
+pub(crate) struct Inner {
+    pub(crate) worker: WorkerId,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) committer: Committer,
+    pub(crate) registry: Registry,
+    pub(crate) codec: Codec,
+    pub(crate) defaults: Defaults,
+    pub(crate) limits: Limits,
+    /// Runs on the store's time, as read when the coordinator was built.
+    pub(crate) clock: Clock,
+    /// A permit for each saga that is driven.
+    pub(crate) sagas: Arc<Semaphore>,
+    /// A permit for each attempt under way.
+    pub(crate) workers: Semaphore,
+    pub(crate) live: LiveSagas,
+    pub(crate) hub: Hub,
+    pub(crate) counters: Counters,
+    /// Wakes the search for work before its time.
+    pub(crate) claim_soon: Arc<Notify>,
+    pub(crate) last_heartbeat: Mutex<Instant>,
+    is_closed: AtomicBool,
+    agenda: Mutex<Agenda>,
+}
+
+/// What the next search for work has to look at besides the store.
+#[derive(Default)]
+struct Agenda {
+    /// When sagas that went back to the store are due.
+    wake_ups: BinaryHeap<Reverse<Timestamp>>,
+    /// Sagas that this worker owns and nobody drives: their driver gave up or panicked.
+    orphans: Vec<SagaId>,
+}
+
+/// As many wake-ups are remembered; later ones are found by polling.
+const WAKE_UPS_MAX: usize = 4_096;
+
+impl Inner {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        registry: Registry,
+        (codec, defaults, limits): (Codec, Defaults, Limits),
+        clock: Clock,
+    ) -> Self {
+        Self {
+            worker: WorkerId::new(),
+            committer: Committer::new(Arc::clone(&store)),
+            store,
+            registry,
+            codec,
+            defaults,
+            clock,
+            sagas: Arc::new(Semaphore::new(limits.sagas_max)),
+            workers: Semaphore::new(limits.attempts_max),
+            limits,
+            live: LiveSagas::default(),
+            hub: Hub::default(),
+            counters: Counters::default(),
+            claim_soon: Arc::default(),
+            last_heartbeat: Mutex::new(Instant::now()),
+            is_closed: AtomicBool::new(false),
+            agenda: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Takes up no more sagas, and hands those over that just wait.
+    pub(crate) fn close(&self) {
+        if !self.is_closed.swap(true, Ordering::AcqRel) {
+            self.live.send_all(Signal::Drain);
+            self.claim_soon.notify_one();
+        }
+    }
+
+    /// Looks for work at `at`, for a saga that went back to the store until then.
+    pub(crate) fn wake_at(&self, at: Option<Timestamp>) {
+        let mut agenda = self.agenda();
+        if agenda.wake_ups.len() < WAKE_UPS_MAX {
+            agenda.wake_ups.push(Reverse(at.unwrap_or_else(|| self.clock.now())));
+        }
+        drop(agenda);
+        self.claim_soon.notify_one();
+    }
+
+    /// When the next search for work is due: at the first wake-up, or after the poll interval.
+    pub(crate) fn next_search(&self) -> Instant {
+        let poll = Instant::now() + self.limits.poll_interval;
+        let mut agenda = self.agenda();
+        if !agenda.orphans.is_empty() {
+            return poll.min(Instant::now() + Duration::from_millis(100));
+        }
+        let first = agenda.wake_ups.peek().map(|Reverse(at)| self.clock.instant_of(*at));
+        if first.is_some_and(|first| first <= poll) {
+            agenda.wake_ups.pop();
+        }
+        first.map_or(poll, |first| first.min(poll))
+    }
+
+    /// Remembers a saga that this worker owns and nobody drives.
+    pub(crate) fn adopt_later(&self, saga: SagaId) {
+        self.agenda().orphans.push(saga);
+        self.claim_soon.notify_one();
+    }
+
+    pub(crate) fn take_orphans(&self) -> Vec<SagaId> {
+        std::mem::take(&mut self.agenda().orphans)
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let commits = self.committer.stats();
+        Metrics {
+            sagas_active: self.live.len() as u64,
+            appends: commits.appends.load(Ordering::Relaxed),
+            commits: commits.commits.load(Ordering::Relaxed),
+            ..self.counters.snapshot()
+        }
+    }
+
+    fn agenda(&self) -> MutexGuard<'_, Agenda> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Inner {
+    fn observe(&self, observed: Observed<'_>) {
+        self.counters.count(&observed);
+        self.hub.send(observed);
+    }
+}

@@ -1,0 +1,149 @@
+//! The coordinator: starts sagas, drives them, takes up what a crash left behind.
+
+mod builder;
+mod handle;
+mod inner;
+mod live;
+mod operate;
+mod park;
+mod registry;
+mod shutdown;
+mod start;
+mod takeover;
+mod task;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use builder::{BuildError, CoordinatorBuilder};
+pub use handle::{OutcomeError, SagaHandle};
+pub use operate::OperateError;
+pub use shutdown::ShutdownReport;
+pub use start::{StartError, StartOptions};
+pub use view::{InspectError, Inspection};
+
+use crate::observe::{EventFilter, Health, Metrics, Subscription};
+use crate::store::{SagaFilter, SagaInstance, SagaPage, Store, StoreResult};
+use crate::{Saga, SagaId, WorkerId};
+use inner::Inner;
+
+/// Drives sagas over a store, embedded in your process. Cheap to clone; all clones are one worker.
+///
+/// When the last clone is dropped, running sagas are driven to their end, and no other is taken up; better is
+/// [`shutdown`](Self::shutdown), which waits for them.
+///
+/// ```
+/// # use saga::{Coordinator, MemoryStore, Outcome, StepError, saga, step};
+/// # #[saga(steps(greet))]
+/// # struct Greeting;
+/// # #[step(compensate = none)]
+/// # async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> { Ok(format!("hello {name}")) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let coordinator = Coordinator::builder(MemoryStore::new()).saga(Greeting).build().await?;
+/// let greeting = coordinator.start::<Greeting>("Ada".to_owned()).await?;
+/// assert_eq!(greeting.outcome().await?, Outcome::Completed("hello Ada".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Coordinator {
+    inner: Arc<Inner>,
+    /// Dropped with the last clone: then nothing new begins.
+    _door: Arc<Door>,
+}
+
+struct Door(Arc<Inner>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Coordinator {
+    /// A coordinator over `store`, to be furnished with sagas and limits.
+    pub fn builder(store: impl Store) -> CoordinatorBuilder {
+        CoordinatorBuilder::new(Arc::new(store))
+    }
+
+    /// A coordinator over a store that others hold too.
+    pub fn builder_shared(store: Arc<dyn Store>) -> CoordinatorBuilder {
+        CoordinatorBuilder::new(store)
+    }
+
+    fn new(inner: Arc<Inner>) -> Self {
+        Self { _door: Arc::new(Door(Arc::clone(&inner))), inner }
+    }
+
+    /// The id under which this coordinator owns sagas.
+    #[must_use]
+    pub fn worker(&self) -> WorkerId {
+        self.inner.worker
+    }
+
+    /// Starts a saga. Once it returns, the saga is recorded, and will be finished, come what may.
+    pub async fn start<S: Saga>(&self, input: S::Input) -> Result<SagaHandle<S>, StartError> {
+        self.start_with(input, StartOptions::new()).await
+    }
+
+    /// Starts a saga with a key, labels, or a delay.
+    pub async fn start_with<S: Saga>(
+        &self,
+        input: S::Input,
+        options: StartOptions,
+    ) -> Result<SagaHandle<S>, StartError> {
+        start::start(&self.inner, input, options).await
+    }
+
+    /// A handle on a saga that was started earlier, here or elsewhere.
+    #[must_use]
+    pub fn handle<S: Saga>(&self, id: SagaId) -> SagaHandle<S> {
+        SagaHandle::new(Arc::clone(&self.inner), id, None)
+    }
+
+    /// What is known of a saga; `None` where there is no such saga.
+    pub async fn instance(&self, id: SagaId) -> StoreResult<Option<SagaInstance>> {
+        self.inner.store.instance(id).await
+    }
+
+    /// The typed outputs so far of a saga, and how each step stands; `None` where there is no such saga.
+    pub async fn inspect<S: Saga>(&self, id: SagaId) -> Result<Option<Inspection<S>>, InspectError> {
+        view::inspect(&self.inner, id).await
+    }
+
+    /// A page of sagas.
+    pub async fn list(&self, filter: SagaFilter) -> StoreResult<SagaPage> {
+        self.inner.store.list(&filter).await
+    }
+
+    /// The events of sagas that this coordinator drives, from now on.
+    #[must_use]
+    pub fn subscribe(&self, filter: EventFilter) -> Subscription {
+        self.inner.hub.subscribe(filter)
+    }
+
+    /// What this coordinator counted since it was built.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.inner.metrics()
+    }
+
+    /// Whether this coordinator is well. It asks the store.
+    pub async fn health(&self) -> Health {
+        view::health(&self.inner).await
+    }
+
+    /// Stops taking up sagas, waits for those under way as long as the shutdown timeout says, and hands the rest
+    /// over to whoever claims them next. Sagas that just wait are handed over at once.
+    pub async fn shutdown(&self) -> ShutdownReport {
+        shutdown::shutdown(&self.inner).await
+    }
+}
+
+impl fmt::Debug for Coordinator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coordinator").field("worker", &self.inner.worker).finish_non_exhaustive()
+    }
+}

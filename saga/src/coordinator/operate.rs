@@ -1,0 +1,170 @@
+//! What people ask of a saga: cancel, retry, skip, supply, abandon.
+
+use serde::Serialize;
+
+use super::Coordinator;
+use crate::engine::Signal;
+use crate::machine::{Request, SagaState};
+use crate::{PayloadError, SagaId, StoreError};
+
+/// A request that could not be made. The saga is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperateError {
+    /// There is no such saga.
+    #[error("there is no saga {saga}")]
+    NotFound {
+        /// The id.
+        saga: SagaId,
+    },
+    /// The saga has ended: nothing can be asked of it.
+    #[error("saga {saga} has ended: it is {state}")]
+    Ended {
+        /// The id.
+        saga: SagaId,
+        /// How it ended.
+        state: SagaState,
+    },
+    /// Only a parked saga can be operated on.
+    #[error("saga {saga} is {state}, and only a stuck saga can be {request}")]
+    NotStuck {
+        /// The id.
+        saga: SagaId,
+        /// How it stands.
+        state: SagaState,
+        /// What was asked.
+        request: &'static str,
+    },
+    /// The saga has no such step.
+    #[error("`{definition}` has no step `{step}`; it has {known}")]
+    UnknownStep {
+        /// The saga's definition.
+        definition: String,
+        /// What was asked for.
+        step: String,
+        /// The steps that it has.
+        known: String,
+    },
+    /// The output is not what the step makes, or cannot be encoded.
+    #[error("that is no output of the step: {0}")]
+    Payload(#[from] PayloadError),
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Coordinator {
+    /// Asks a saga to turn back: the running attempt ends, no step begins, all is undone, and it ends `Cancelled`.
+    /// Past the point of no return the saga refuses, and an event says so. Any process may ask; once this
+    /// returned, the request is recorded.
+    pub async fn cancel(&self, id: SagaId, reason: impl Into<String>) -> Result<(), OperateError> {
+        let (_, state) = self.state_of(id).await?;
+        if state.is_ended() {
+            return Err(OperateError::Ended { saga: id, state });
+        }
+        self.request(id, state, Request::Cancel { reason: reason.into() }).await
+    }
+
+    /// Lets a parked saga go on where it stood, with fresh attempts.
+    pub async fn retry(&self, id: SagaId) -> Result<(), OperateError> {
+        let (_, state) = self.stuck(id, "retried").await?;
+        self.request(id, state, Request::Retry).await
+    }
+
+    /// Says that a step of a parked saga was undone by hand; the saga goes on. Of a pivot in doubt it says that it
+    /// did not take effect.
+    pub async fn skip(
+        &self,
+        id: SagaId,
+        step: impl AsRef<str>,
+        note: impl Into<String>,
+    ) -> Result<(), OperateError> {
+        let (definition, state) = self.stuck(id, "skipped").await?;
+        let step = self.known_step(&definition, step.as_ref())?;
+        self.request(id, state, Request::Skip { step, note: note.into() }).await
+    }
+
+    /// Says that a step of a parked saga was done by hand, with this output; the saga goes on.
+    pub async fn supply(
+        &self,
+        id: SagaId,
+        step: impl AsRef<str>,
+        output: impl Serialize,
+        note: impl Into<String>,
+    ) -> Result<(), OperateError> {
+        let (definition, state) = self.stuck(id, "supplied").await?;
+        let step = self.known_step(&definition, step.as_ref())?;
+        let payload = self.inner.codec.encode(&output)?;
+        self.check_output(id, &definition, &step, &payload).await?;
+        let request = Request::Supply { step, output: payload.as_bytes().to_vec(), note: note.into() };
+        self.request(id, state, request).await
+    }
+
+    /// Gives a parked saga up: it ends `Failed`, with all that is not undone in its report.
+    pub async fn abandon(&self, id: SagaId, note: impl Into<String>) -> Result<(), OperateError> {
+        let (_, state) = self.stuck(id, "abandoned").await?;
+        self.request(id, state, Request::Abandon { note: note.into() }).await
+    }
+
+    async fn state_of(&self, id: SagaId) -> Result<(String, SagaState), OperateError> {
+        let instance = self.inner.store.instance(id).await?;
+        let instance = instance.ok_or(OperateError::NotFound { saga: id })?;
+        Ok((instance.definition, instance.state))
+    }
+
+    async fn stuck(&self, id: SagaId, request: &'static str) -> Result<(String, SagaState), OperateError> {
+        match self.state_of(id).await? {
+            (definition, SagaState::Stuck) => Ok((definition, SagaState::Stuck)),
+            (_, state) => Err(OperateError::NotStuck { saga: id, state, request }),
+        }
+    }
+
+    /// Whether the step is one of the definition, if that is registered here; else its owner will say.
+    fn known_step(&self, definition: &str, step: &str) -> Result<String, OperateError> {
+        if let Some(registered) = self.inner.registry.get(definition)
+            && registered.definition().step_index(step).is_none()
+        {
+            let names: Vec<String> =
+                registered.definition().steps.iter().map(|step| format!("`{}`", step.name)).collect();
+            return Err(OperateError::UnknownStep {
+                definition: definition.to_owned(),
+                step: step.to_owned(),
+                known: names.join(", "),
+            });
+        }
+        Ok(step.to_owned())
+    }
+
+    /// Whether the payload is an output of the step, if its saga is registered here.
+    async fn check_output(
+        &self,
+        id: SagaId,
+        definition: &str,
+        step: &str,
+        payload: &crate::Payload,
+    ) -> Result<(), OperateError> {
+        let Some(registered) = self.inner.registry.get(definition) else { return Ok(()) };
+        let journal = self.inner.store.load(id).await?;
+        let started = journal.first().and_then(|record| match &record.event {
+            crate::machine::Event::SagaStarted(started) => Some(started),
+            _ => None,
+        });
+        if let (Some(started), Some(index)) = (started, registered.definition().step_index(step))
+            && let Ok(flow) = registered.flow(&started.input, &self.inner.codec)
+        {
+            flow.restore(index, payload)?;
+        }
+        Ok(())
+    }
+
+    async fn request(&self, id: SagaId, state: SagaState, request: Request) -> Result<(), OperateError> {
+        if self.inner.store.request(id, &request).await?.is_none() {
+            return Err(OperateError::Ended { saga: id, state });
+        }
+        match self.inner.live.get(id) {
+            Some(live) => live.mailbox.send(Signal::Requests),
+            None => self.inner.claim_soon.notify_one(),
+        }
+        Ok(())
+    }
+}

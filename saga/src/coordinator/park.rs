@@ -1,0 +1,61 @@
+//! Parking a saga that cannot be driven, and carrying out what can be asked of such a one.
+
+use super::inner::Inner;
+use crate::SagaId;
+use crate::machine::{Event, NotUndone, Record, Request, SagaState, StuckReason};
+use crate::store::{Append, HeadChange, StoreError};
+
+/// Parks the saga with this reason, at the end of its journal as it is now. Requests that wait are answered: a
+/// saga that cannot be driven can only be given up.
+pub(super) async fn park(inner: &Inner, saga: SagaId, reason: StuckReason) -> Result<(), StoreError> {
+    let journal = inner.store.load(saga).await?;
+    let requests = inner.store.requests(saga).await?;
+    if journal.is_empty() || matches!(journal.last().map(|record| &record.event), Some(Event::Ended { .. })) {
+        return Ok(());
+    }
+    tracing::warn!(saga.id = %saga, %reason, "the saga is parked");
+    let abandoned = requests.iter().find_map(|(_, request)| match request {
+        Request::Abandon { note } => Some(note.clone()),
+        _ => None,
+    });
+    let mut events = Vec::new();
+    for (_, request) in &requests {
+        if !matches!(request, Request::Abandon { .. }) {
+            let reason = reason.to_string().into();
+            events.push(Event::RequestRefused { request: request.name().into(), reason });
+        }
+    }
+    events.push(Event::Stuck { reason: Box::new(reason) });
+    let mut state = SagaState::Stuck;
+    if let Some(note) = abandoned {
+        state = SagaState::Failed;
+        events.push(Event::Abandoned { note });
+        events.push(Event::Ended { state, not_undone: left_behind(&journal) });
+    }
+    let append = Append {
+        saga,
+        expected: journal.len() as u64,
+        events,
+        head: Some(HeadChange { state, owner: None, wake_at: None }),
+        answered: requests.last().map(|(number, _)| *number),
+    };
+    // A conflict is another owner's work: the saga is theirs.
+    let (_, answer) = inner.committer.append(append).await;
+    answer.map(|_| ())
+}
+
+/// The steps that a journal shows as done and not undone. Without the definition they have no names.
+fn left_behind(journal: &[Record]) -> Vec<NotUndone> {
+    let mut done: Vec<usize> = Vec::new();
+    for record in journal {
+        match record.event {
+            Event::StepCompleted { step, .. } if !done.contains(&step) => done.push(step),
+            Event::StepCompensated { step, .. } => done.retain(|of| *of != step),
+            _ => {}
+        }
+    }
+    let not_undone = |step: usize| {
+        NotUndone::new(format!("step {}", step + 1), "the saga was given up, and its definition is not known")
+    };
+    done.into_iter().map(not_undone).collect()
+}

@@ -1,0 +1,254 @@
+//! Starting a saga.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::handle::SagaHandle;
+use super::inner::Inner;
+use super::live::Live;
+use super::task::Task;
+use crate::machine::{Event, SagaStarted, SagaState, State};
+use crate::policy::Defaults;
+use crate::store::{Append, HeadChange, Refusal, StoreError};
+use crate::{Definition, Labels, Payload, PayloadError, Saga, SagaId, Timestamp, WorkerId};
+
+/// What a start may say besides the input.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartOptions {
+    key: Option<String>,
+    labels: Labels,
+    delay: Duration,
+}
+
+impl StartOptions {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The key of an idempotent start: a second start of the same saga with this key and the same input joins the
+    /// first; with another input it is an error.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// A name and a value to find the saga by.
+    #[must_use]
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), value.into());
+        self
+    }
+
+    /// All of these labels.
+    #[must_use]
+    pub fn labels(mut self, labels: Labels) -> Self {
+        self.labels.extend(labels);
+        self
+    }
+
+    /// The saga is recorded now and begins after this time. It waits in the store.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+/// A saga that was not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No place among the concurrent sagas became free in time. Nothing is recorded.
+    #[error(
+        "all {limit} places for concurrent sagas were taken for {waited:?}: raise `max_concurrent_sagas` or `acquire_timeout`, or try again later"
+    )]
+    AcquireTimeout {
+        /// How many sagas run at the same time.
+        limit: usize,
+        /// How long the start waited.
+        waited: Duration,
+    },
+    /// The coordinator doesn't know this saga. Nothing is recorded.
+    #[error("saga `{saga}` is not registered: add `.saga(..)` to the coordinator's builder")]
+    NotRegistered {
+        /// Its name.
+        saga: String,
+    },
+    /// The coordinator takes up no more sagas. Nothing is recorded.
+    #[error("the coordinator is shutting down")]
+    ShuttingDown,
+    /// The input cannot be encoded. Nothing is recorded.
+    #[error("the input cannot be recorded: {0}")]
+    Payload(#[from] PayloadError),
+    /// There is a saga with this key, and another input. Nothing is recorded.
+    #[error("saga {existing} was started with the key `{key}` and another input")]
+    KeyConflict {
+        /// The saga that has the key.
+        existing: SagaId,
+        /// The key.
+        key: String,
+    },
+    /// The store didn't say whether the saga is recorded. If it is, it will be driven; a start with a
+    /// [key](StartOptions::key) can be repeated safely.
+    #[error("the store did not record saga {saga}: {source}")]
+    Store {
+        /// The id that the saga has if it was recorded.
+        saga: SagaId,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// There is a saga with this key already; its starter never sees this.
+    #[doc(hidden)]
+    #[error("saga {0} has this key")]
+    Joined(SagaId),
+}
+
+pub(super) async fn start<S: Saga>(
+    inner: &Arc<Inner>,
+    input: S::Input,
+    options: StartOptions,
+) -> Result<SagaHandle<S>, StartError> {
+    let definition = S::definition();
+    let typed = inner
+        .registry
+        .typed::<S>()
+        .ok_or_else(|| StartError::NotRegistered { saga: definition.name.to_string() })?;
+    let payload = inner.codec.encode(&input)?;
+    let id = SagaId::new();
+    let begun = if options.delay.is_zero() {
+        let flow = typed.flow_of(input, &inner.codec);
+        start_now(inner, id, definition, flow, payload.clone(), &options).await.map(Some)
+    } else {
+        start_later(inner, id, definition, payload.clone(), &options).await.map(|()| None)
+    };
+    match begun {
+        Ok(live) => Ok(SagaHandle::new(Arc::clone(inner), id, live)),
+        Err(StartError::Joined(existing)) => {
+            join(inner, existing, &payload, options.key.unwrap_or_default()).await?;
+            Ok(SagaHandle::new(Arc::clone(inner), existing, None))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Records a saga and drives it in a task of its own, so that a caller who goes away changes nothing.
+pub(super) async fn start_now(
+    inner: &Arc<Inner>,
+    id: SagaId,
+    definition: &'static Definition,
+    flow: Box<dyn crate::engine::OwnedFlow>,
+    input: Payload,
+    options: &StartOptions,
+) -> Result<Arc<Live>, StartError> {
+    let place = place(inner).await?;
+    if inner.is_closed() {
+        return Err(StartError::ShuttingDown);
+    }
+    let owner = Some(inner.worker);
+    let first = started(definition, inner, (owner, inner.clock.now()), input, options);
+    // A fresh id is driven by nobody; were it, the starter would be told so.
+    let live = inner.live.enter(id).ok_or(StartError::Joined(id))?;
+    let task = Task {
+        id,
+        definition,
+        flow,
+        labels: options.labels.clone(),
+        state: State::new(definition),
+        first: Some(first),
+        sequence: 0,
+        head: None,
+        started_at: None,
+        place,
+    };
+    task.spawn(inner, Arc::clone(&live));
+    live.recorded().await?;
+    Ok(live)
+}
+
+/// A place among the concurrent sagas.
+async fn place(inner: &Inner) -> Result<OwnedSemaphorePermit, StartError> {
+    if let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() {
+        return Ok(place);
+    }
+    if inner.is_closed() {
+        return Err(StartError::ShuttingDown);
+    }
+    let waited = inner.limits.acquire_timeout;
+    match tokio::time::timeout(waited, Arc::clone(&inner.sagas).acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) => Err(StartError::ShuttingDown),
+        Err(_) => Err(StartError::AcquireTimeout { limit: inner.limits.sagas_max, waited }),
+    }
+}
+
+/// Records a saga that begins later: it waits in the store, for whoever is free when its time comes.
+async fn start_later(
+    inner: &Inner,
+    saga: SagaId,
+    definition: &Definition,
+    input: Payload,
+    options: &StartOptions,
+) -> Result<(), StartError> {
+    if inner.is_closed() {
+        return Err(StartError::ShuttingDown);
+    }
+    let start_at = inner.clock.now().saturating_add(options.delay);
+    let event = started(definition, inner, (None, start_at), input, options);
+    let head = HeadChange { state: SagaState::Pending, owner: None, wake_at: Some(start_at) };
+    let append = Append { saga, expected: 0, events: vec![event], head: Some(head), answered: None };
+    let (handed_back, answer) = inner.committer.append(append).await;
+    match answer {
+        Ok(Ok(at)) => {
+            for (event, sequence) in handed_back.iter().flat_map(|append| &append.events).zip(0..) {
+                let observed =
+                    crate::engine::Observed { definition, saga, started_at: at, sequence, at, event };
+                crate::engine::Observer::observe(inner, observed);
+            }
+            inner.wake_at(Some(start_at));
+            Ok(())
+        }
+        Ok(Err(Refusal::KeyTaken { existing })) => Err(StartError::Joined(existing)),
+        Ok(Err(Refusal::Conflict)) => {
+            Err(StartError::Store { saga, source: StoreError::broken("a fresh id was taken") })
+        }
+        Err(source) => Err(StartError::Store { saga, source }),
+    }
+}
+
+fn started(
+    definition: &Definition,
+    inner: &Inner,
+    (owner, start_at): (Option<WorkerId>, Timestamp),
+    input: Payload,
+    options: &StartOptions,
+) -> Event {
+    let timeout = Defaults::saga_timeout(&inner.defaults, definition);
+    Event::SagaStarted(Box::new(SagaStarted {
+        definition: definition.name.clone(),
+        version: definition.version,
+        fingerprint: definition.fingerprint,
+        codec: inner.codec.name_owned(),
+        labels: options.labels.clone(),
+        key: options.key.clone(),
+        start_at,
+        deadline: timeout.map(|timeout| start_at.saturating_add(timeout)),
+        owner,
+        input,
+    }))
+}
+
+/// Whether the saga that has the key was started with the same input.
+async fn join(inner: &Inner, existing: SagaId, input: &Payload, key: String) -> Result<(), StartError> {
+    let store_error = |source| StartError::Store { saga: existing, source };
+    let journal = inner.store.load(existing).await.map_err(store_error)?;
+    match journal.first().map(|record| &record.event) {
+        Some(Event::SagaStarted(started)) if started.input == *input => Ok(()),
+        Some(_) => Err(StartError::KeyConflict { existing, key }),
+        None => Err(store_error(StoreError::broken("a saga that has a key has no journal"))),
+    }
+}

@@ -1,0 +1,252 @@
+//! The background work of a coordinator: its heartbeat, and the search for sagas to take up.
+//!
+//! Both go on for as long as the coordinator lives. A store that doesn't answer, or one saga that can't be driven,
+//! never stops them.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::inner::Inner;
+use super::park;
+use super::task::Task;
+use crate::engine::Signal;
+use crate::machine::{Event, Record, SagaStarted, State, StuckReason, fold};
+use crate::store::{Append, Claim, HeadChange, StoreError};
+use crate::{Definition, Payload, SagaId};
+
+/// As many sagas are claimed at once.
+const CLAIM_MAX: usize = 64;
+
+pub(super) fn spawn(inner: &Arc<Inner>) {
+    tokio::spawn(beat(Arc::downgrade(inner), inner.limits.lease / 3));
+    tokio::spawn(search(Arc::downgrade(inner)));
+}
+
+/// Renews the lease, and hears which sagas have requests.
+async fn beat(inner: Weak<Inner>, interval: Duration) {
+    loop {
+        sleep(interval).await;
+        let Some(inner) = inner.upgrade() else { return };
+        match inner.store.heartbeat(inner.worker, inner.limits.lease).await {
+            Ok(heartbeat) => {
+                *inner.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                for saga in heartbeat.requested {
+                    match inner.live.get(saga) {
+                        Some(live) => live.mailbox.send(Signal::Requests),
+                        None => inner.adopt_later(saga),
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the heartbeat did not reach the store"),
+        }
+    }
+}
+
+/// Takes up sagas for as long as there are some and places are free.
+async fn search(inner: Weak<Inner>) {
+    loop {
+        let (soon, next) = {
+            let Some(inner) = inner.upgrade() else { return };
+            let mut is_more = true;
+            while is_more && !inner.is_closed() {
+                is_more = search_once(&inner).await;
+            }
+            (Arc::clone(&inner.claim_soon), inner.next_search())
+        };
+        // Woken early or late makes no difference.
+        _ = timeout_at(next, soon.notified()).await;
+    }
+}
+
+/// Takes up as many sagas as there are free places; whether there may be more.
+async fn search_once(inner: &Arc<Inner>) -> bool {
+    for saga in inner.take_orphans() {
+        adopt_orphan(inner, saga).await;
+    }
+    let Ok(first) = Arc::clone(&inner.sagas).try_acquire_owned() else { return false };
+    let limit = (inner.sagas.available_permits() + 1).min(CLAIM_MAX);
+    // What an exclusive store's only process doesn't know, nobody knows: it is claimed too, and parked.
+    let definitions = (!inner.store.traits().is_exclusive).then(|| inner.registry.keys());
+    let claim = Claim { worker: inner.worker, definitions, limit };
+    let claimed = match inner.store.claim(&claim).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            tracing::warn!(%error, "the store cannot be searched for sagas to take up");
+            return false;
+        }
+    };
+    let is_more = claimed.len() == limit;
+    let mut places = Some(first);
+    for saga in claimed {
+        let place = match places.take() {
+            Some(place) => place,
+            // Starts may have been faster than we; then the rest waits here for its turn, owned and safe.
+            None => match Arc::clone(&inner.sagas).acquire_owned().await {
+                Ok(place) => place,
+                Err(_) => return false,
+            },
+        };
+        inner.counters.count_claim();
+        adopt(inner, saga, place).await;
+    }
+    is_more
+}
+
+/// Takes up a saga that this worker owns already, but nobody drives. Nobody can say what its last drive did, so
+/// it is claimed like any other.
+async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
+    if inner.live.get(saga).is_some() {
+        return;
+    }
+    let journal = match inner.store.load(saga).await {
+        Ok(journal) => journal,
+        Err(_) => return inner.adopt_later(saga),
+    };
+    let Ok(Some(instance)) = inner.store.instance(saga).await else { return };
+    if journal.is_empty() || instance.state.is_ended() || instance.owner != Some(inner.worker) {
+        return;
+    }
+    let head = HeadChange { state: instance.state, owner: Some(inner.worker), wake_at: None };
+    let append = Append {
+        saga,
+        expected: journal.len() as u64,
+        events: vec![Event::Claimed { worker: inner.worker }],
+        head: Some(head),
+        answered: None,
+    };
+    let (_, answer) = inner.committer.append(append).await;
+    match answer {
+        Ok(Ok(_)) => match Arc::clone(&inner.sagas).try_acquire_owned() {
+            Ok(place) => adopt(inner, saga, place).await,
+            Err(_) => inner.adopt_later(saga),
+        },
+        Ok(Err(_)) => {}
+        Err(_) => inner.adopt_later(saga),
+    }
+}
+
+/// Drives a claimed saga on from where its journal says, or parks it with the reason why not.
+async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
+    let Some(live) = inner.live.enter(saga) else { return };
+    let taken_up = match inner.store.load(saga).await {
+        Ok(journal) => take_up(inner, saga, &journal),
+        Err(StoreError::Broken { problem }) => {
+            Err(StuckReason::Undecodable { what: "an event".to_owned(), message: problem })
+        }
+        Err(error) => {
+            tracing::warn!(saga.id = %saga, %error, "a claimed saga cannot be read; it is tried again");
+            inner.live.leave(saga);
+            live.set_rest(super::live::Rest::HandedOver);
+            return inner.adopt_later(saga);
+        }
+    };
+    match taken_up {
+        Ok(taken_up) => {
+            // Requests may have come while nobody drove it.
+            live.mailbox.send(Signal::Requests);
+            taken_up.task(saga, place).spawn(inner, live);
+        }
+        Err(reason) => {
+            inner.live.leave(saga);
+            live.set_rest(super::live::Rest::HandedOver);
+            if let Err(error) = park::park(inner, saga, reason).await {
+                tracing::warn!(saga.id = %saga, %error, "a saga cannot be parked; it is tried again");
+                inner.adopt_later(saga);
+            }
+        }
+    }
+}
+
+/// A saga as its journal tells it.
+struct TakenUp {
+    definition: &'static Definition,
+    flow: Box<dyn crate::engine::OwnedFlow>,
+    started: SagaStarted,
+    state: State,
+    sequence: u64,
+    started_at: crate::Timestamp,
+}
+
+impl TakenUp {
+    fn task(self, id: SagaId, place: OwnedSemaphorePermit) -> Task {
+        Task {
+            id,
+            definition: self.definition,
+            flow: self.flow,
+            labels: self.started.labels,
+            // The head of a claimed saga says what it said before; the first append puts it right.
+            head: None,
+            state: self.state,
+            first: None,
+            sequence: self.sequence,
+            started_at: Some(self.started_at),
+            place,
+        }
+    }
+}
+
+fn take_up(inner: &Inner, saga: SagaId, journal: &[Record]) -> Result<TakenUp, StuckReason> {
+    let undecodable = |what: String| {
+        move |error: crate::PayloadError| StuckReason::Undecodable { what, message: error.to_string() }
+    };
+    let Some(Record { event: Event::SagaStarted(started), at, .. }) = journal.first() else {
+        let message = format!("the journal of {saga} does not begin with `saga_started`");
+        return Err(StuckReason::IllegalJournal { message });
+    };
+    let registered = inner
+        .registry
+        .get(&started.definition)
+        .ok_or_else(|| StuckReason::UnknownDefinition { definition: started.definition.to_string() })?;
+    let definition = registered.definition();
+    check_shape(definition, started)?;
+    if started.codec != inner.codec.name() {
+        let configured = inner.codec.name().to_owned();
+        return Err(StuckReason::CodecChanged { recorded: started.codec.to_string(), configured });
+    }
+    let flow = registered.flow(&started.input, &inner.codec).map_err(undecodable("the input".to_owned()))?;
+    for (step, output) in last_outputs(definition, journal) {
+        let what = format!("the output of step `{}`", definition.steps[step].name);
+        flow.restore(step, output).map_err(undecodable(what))?;
+    }
+    let state = fold(definition, journal)
+        .map_err(|illegal| StuckReason::IllegalJournal { message: illegal.to_string() })?;
+    let sequence = journal.len() as u64;
+    Ok(TakenUp { definition, flow, started: (**started).clone(), state, sequence, started_at: *at })
+}
+
+fn check_shape(definition: &Definition, started: &SagaStarted) -> Result<(), StuckReason> {
+    if started.version != definition.version {
+        return Err(StuckReason::VersionChanged {
+            definition: started.definition.to_string(),
+            recorded: started.version,
+            registered: definition.version,
+        });
+    }
+    if started.fingerprint != definition.fingerprint {
+        return Err(StuckReason::ShapeChanged {
+            definition: started.definition.to_string(),
+            recorded: started.fingerprint,
+            registered: definition.fingerprint,
+        });
+    }
+    Ok(())
+}
+
+/// The recorded output of each step that is done: the last one counts, for an operator may have mended one.
+pub(super) fn last_outputs<'a>(
+    definition: &Definition,
+    journal: &'a [Record],
+) -> impl Iterator<Item = (usize, &'a Payload)> {
+    let mut outputs: Vec<Option<&Payload>> = vec![None; definition.steps.len()];
+    for record in journal {
+        if let Event::StepCompleted { step, output, .. } = &record.event
+            && let Some(place) = outputs.get_mut(*step)
+        {
+            *place = Some(output);
+        }
+    }
+    outputs.into_iter().enumerate().filter_map(|(step, output)| Some((step, output?)))
+}

@@ -1,0 +1,143 @@
+//! The task that drives one saga.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
+
+use super::inner::Inner;
+use super::live::{Live, Rest};
+use super::park;
+use super::start::StartError;
+use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, saga_span};
+use crate::machine::{Event, SagaState, State, StuckReason};
+use crate::{Definition, Labels, SagaId, Timestamp};
+
+/// A saga about to be driven.
+pub(super) struct Task {
+    pub(super) id: SagaId,
+    pub(super) definition: &'static Definition,
+    pub(super) flow: Box<dyn OwnedFlow>,
+    pub(super) labels: Labels,
+    pub(super) state: State,
+    /// The first event of a new saga.
+    pub(super) first: Option<Event>,
+    pub(super) sequence: u64,
+    pub(super) head: Option<SagaState>,
+    pub(super) started_at: Option<Timestamp>,
+    /// Its place among the concurrent sagas, given back on every way out.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Takes the saga out of the live ones on every way out, a panic included.
+struct Leaving {
+    inner: Arc<Inner>,
+    live: Arc<Live>,
+    id: SagaId,
+    /// Whether this worker still owns the saga, and nobody drives it.
+    is_orphan: bool,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.inner.live.leave(self.id);
+        // Both are no-ops where the drive came to its end in order.
+        self.live.set_rest(Rest::HandedOver);
+        self.live.set_recorded(Err(StartError::ShuttingDown));
+        if self.is_orphan && !self.inner.is_closed() {
+            self.inner.adopt_later(self.id);
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn spawn(self, inner: &Arc<Inner>, live: Arc<Live>) {
+        let span = saga_span(self.definition, self.id);
+        let inner = Arc::clone(inner);
+        if span.is_disabled() {
+            tokio::spawn(self.drive(inner, live, span));
+        } else {
+            tokio::spawn(self.drive(inner, live, span.clone()).instrument(span));
+        }
+    }
+
+    async fn drive(self, inner: Arc<Inner>, live: Arc<Live>, span: tracing::Span) {
+        let Self { id, definition, flow, labels, state, first, sequence, head, started_at, place } = self;
+        // Dropped last: whoever waits for the drive's end finds the place free, and all told.
+        let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
+        let mut driver = Driver {
+            saga: id,
+            definition,
+            defaults: &inner.defaults,
+            flow: flow.as_flow(),
+            labels: &labels,
+            cancel: &live.cancel,
+            mailbox: &live.mailbox,
+            workers: Some(&inner.workers),
+            clock: inner.clock,
+            journal: Journal::Durable(Durable {
+                saga: id,
+                worker: inner.worker,
+                definition,
+                store: inner.store.as_ref(),
+                committer: &inner.committer,
+                observer: inner.as_ref(),
+                mailbox: &live.mailbox,
+                sequence,
+                head,
+                started_at,
+                answered: None,
+            }),
+            span,
+            wait_max: inner.limits.lease,
+        };
+        let stop = driver.drive(state, first, || live.set_recorded(Ok(()))).await;
+        drop(driver);
+        let rest = match stop {
+            Ok(Stop::Rests(state)) => {
+                leaving.is_orphan = false;
+                let output =
+                    (state.saga_state() == SagaState::Completed).then(|| flow.into_output()).flatten();
+                Rest::Known(Box::new(state), Mutex::new(output))
+            }
+            Ok(Stop::Released(until)) => {
+                leaving.is_orphan = false;
+                inner.wake_at(until);
+                Rest::HandedOver
+            }
+            Err(halt) => {
+                leaving.is_orphan = halted(&inner, id, &live, halt).await;
+                Rest::HandedOver
+            }
+        };
+        // The place is free, and the saga out of the live ones, before anybody hears of the end.
+        inner.live.leave(id);
+        drop(place);
+        live.set_rest(rest);
+    }
+}
+
+/// What a drive that stopped where it stood means for its saga; whether it is this worker's to take up again.
+async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool {
+    match halt {
+        Halt::Recording(Recording::KeyTaken(existing)) => {
+            live.set_recorded(Err(StartError::Joined(existing)));
+            false
+        }
+        Halt::Recording(Recording::NotStarted(source)) => {
+            live.set_recorded(Err(StartError::Store { saga: id, source }));
+            // If it is recorded after all, it is driven; if not, there is nothing to load.
+            true
+        }
+        Halt::Recording(Recording::Fenced) => {
+            tracing::warn!(saga.id = %id, "another worker took the saga over");
+            false
+        }
+        Halt::Recording(Recording::Halted) | Halt::Halted => true,
+        Halt::Illegal(illegal) => {
+            tracing::error!(saga.id = %id, %illegal, "an event did not fit; the saga is parked");
+            let reason = StuckReason::IllegalJournal { message: illegal.to_string() };
+            park::park(inner, id, reason).await.is_err()
+        }
+    }
+}

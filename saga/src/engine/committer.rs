@@ -1,0 +1,180 @@
+//! Group commit: while one batch is being written, the next gathers.
+//!
+//! There is no committer task and no timer. Whoever appends while nobody writes leads: it writes at once, without
+//! a hop. Whoever appends meanwhile follows: it waits in the queue. A leader that is done answers its followers
+//! and hands the lead to the first of those who came meanwhile, who writes all of them in one batch.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::Timestamp;
+use crate::store::{Append, Refusal, Store, StoreError, StoreResult};
+
+/// What the store said to one append.
+pub(crate) type Answer = StoreResult<Result<Timestamp, Refusal>>;
+
+/// The one who writes the appends of all sagas of a coordinator.
+pub(crate) struct Committer {
+    store: Arc<dyn Store>,
+    batches: bool,
+    queue: Mutex<Queue>,
+    stats: CommitStats,
+}
+
+/// What has been written so far.
+#[derive(Debug, Default)]
+pub(crate) struct CommitStats {
+    /// Appends handed to the store.
+    pub(crate) appends: AtomicU64,
+    /// Commits, each of one batch.
+    pub(crate) commits: AtomicU64,
+}
+
+#[derive(Default)]
+struct Queue {
+    is_led: bool,
+    followers: Vec<Follower>,
+}
+
+struct Follower {
+    append: Append,
+    tell: oneshot::Sender<Told>,
+}
+
+/// What a follower hears. It hears nothing where its leader was dropped in the middle of a write: then nobody
+/// knows what came of it.
+enum Told {
+    Answer(Append, Answer),
+    Lead(Append),
+}
+
+/// The most appends in one batch.
+const BATCH_MAX: usize = 1_024;
+
+impl Committer {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let batches = store.traits().batches;
+        Self { store, batches, queue: Mutex::default(), stats: CommitStats::default() }
+    }
+
+    pub(crate) const fn stats(&self) -> &CommitStats {
+        &self.stats
+    }
+
+    /// Writes `append`, and hands it back with the store's answer, which comes only after the commit. `None` for
+    /// the append: it is lost with its leader, and the answer says that the outcome is unknown.
+    pub(crate) async fn append(&self, append: Append) -> (Option<Append>, Answer) {
+        if !self.batches {
+            return self.write_one(append).await;
+        }
+        let told = {
+            let mut queue = self.queue();
+            if queue.is_led {
+                let (tell, told) = oneshot::channel();
+                queue.followers.push(Follower { append, tell });
+                Err(told)
+            } else {
+                queue.is_led = true;
+                Ok(append)
+            }
+        };
+        match told {
+            Ok(append) => self.lead(append).await,
+            Err(told) => match told.await {
+                Ok(Told::Answer(append, answer)) => (Some(append), answer),
+                Ok(Told::Lead(append)) => self.lead(append).await,
+                Err(_) => (
+                    None,
+                    Err(StoreError::unavailable("the commit's leader was dropped before it had an answer")),
+                ),
+            },
+        }
+    }
+
+    /// Writes `own` and what has gathered, then passes the lead on.
+    async fn lead(&self, own: Append) -> (Option<Append>, Answer) {
+        let lead = Lead { committer: self };
+        let followers = {
+            let mut queue = self.queue();
+            let count = queue.followers.len().min(BATCH_MAX - 1);
+            if count == queue.followers.len() {
+                std::mem::take(&mut queue.followers)
+            } else {
+                queue.followers.drain(..count).collect()
+            }
+        };
+        if followers.is_empty() {
+            let answered = self.write_one(own).await;
+            drop(lead);
+            return answered;
+        }
+        let mut batch = Vec::with_capacity(followers.len() + 1);
+        let mut tells = Vec::with_capacity(followers.len());
+        batch.push(own);
+        for Follower { append, tell } in followers {
+            batch.push(append);
+            tells.push(tell);
+        }
+        let mut answers = self.write(&batch).await.into_iter();
+        // The next batch begins before this one's followers wake up.
+        drop(lead);
+        let mut missing = || Err(StoreError::broken("an append of a batch got no answer"));
+        let own_answer = answers.next().unwrap_or_else(&mut missing);
+        let mut appends = batch.into_iter();
+        let own = appends.next();
+        for (append, tell) in appends.zip(tells) {
+            let answer = answers.next().unwrap_or_else(&mut missing);
+            // Nobody listens where the follower was dropped: its saga is not driven any more.
+            _ = tell.send(Told::Answer(append, answer));
+        }
+        (own, own_answer)
+    }
+
+    async fn write_one(&self, append: Append) -> (Option<Append>, Answer) {
+        self.count(1);
+        let answer = self.store.append_one(&append).await;
+        (Some(append), answer)
+    }
+
+    async fn write(&self, batch: &[Append]) -> Vec<Answer> {
+        self.count(batch.len());
+        match self.store.append(batch).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(error) => {
+                // One error for all of them: each reads back for itself what became of its append.
+                let text = error.to_string();
+                batch.iter().map(|_| Err(StoreError::unavailable(text.clone()))).collect()
+            }
+        }
+    }
+
+    fn count(&self, appends: usize) {
+        self.stats.appends.fetch_add(appends as u64, Ordering::Relaxed);
+        self.stats.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A panic cannot leave the queue half changed: nothing panics while it is held.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to write. Dropped, also in the middle of a write, it passes to the first who waits.
+struct Lead<'a> {
+    committer: &'a Committer,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.committer.queue();
+        while !queue.followers.is_empty() {
+            let Follower { append, tell } = queue.followers.remove(0);
+            if tell.send(Told::Lead(append)).is_ok() {
+                return;
+            }
+        }
+        queue.is_led = false;
+    }
+}

@@ -1,0 +1,300 @@
+//! The loop: ask the machine, act, record, ask again.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::attempt::{AttemptOf, AttemptOutcome, Underway};
+use super::flow::Flow;
+use super::journal::{Journal, Recording};
+use super::mailbox::{Mailbox, Signal};
+use super::running::Running;
+use super::trace::StepSpans;
+use crate::context::{Attempt, CancelSignal};
+use crate::machine::{Action, By, Event, IllegalEvent, Situation, State, Task, verdict};
+use crate::policy::Defaults;
+use crate::store::Clock;
+use crate::{Definition, Labels, SagaId, StepFailure, Timestamp};
+
+/// Everything that one saga needs to be driven.
+pub(crate) struct Driver<'a> {
+    pub(crate) saga: SagaId,
+    pub(crate) definition: &'a Definition,
+    pub(crate) defaults: &'a Defaults,
+    pub(crate) flow: &'a dyn Flow,
+    pub(crate) labels: &'a Labels,
+    pub(crate) cancel: &'a CancelSignal,
+    pub(crate) mailbox: &'a Mailbox,
+    pub(crate) workers: Option<&'a Semaphore>,
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal<'a>,
+    pub(crate) span: Span,
+    /// A wait longer than this is spent in the store and not here.
+    pub(crate) wait_max: Duration,
+}
+
+/// How a drive came to its end in order.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The saga ended, or is parked.
+    Rests(State),
+    /// It was given back to the store until this time, or at once.
+    Released(Option<Timestamp>),
+}
+
+/// Why a drive stopped where it stood. The saga is as its journal says.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It cannot be recorded any more.
+    Recording(Recording),
+    /// An event didn't fit: a broken rule of ours, or of the store's.
+    Illegal(IllegalEvent),
+    /// The coordinator's time is up.
+    Halted,
+}
+
+impl From<Recording> for Halt {
+    fn from(recording: Recording) -> Self {
+        Self::Recording(recording)
+    }
+}
+
+impl From<IllegalEvent> for Halt {
+    fn from(illegal: IllegalEvent) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
+/// What a drive holds besides what it was given. `drafts` are applied to `state` and not durable yet: nobody sees
+/// the state, and nothing is done by it, before they are; where they can't be, it is dropped with them.
+struct Drive<'a> {
+    /// The time of the last look at the clock: at the last beginning, or the last wait that was one.
+    now: Instant,
+    state: State,
+    drafts: Vec<Event>,
+    running: Running<'a>,
+    spans: StepSpans,
+}
+
+/// What ended a wait.
+enum Woken {
+    Ended(AttemptOf, AttemptOutcome),
+    Due,
+    Signalled,
+}
+
+impl<'a> Driver<'a> {
+    /// Drives the saga on from `state`, with `first` as its first event, if it is new.
+    pub(crate) async fn drive(
+        &mut self,
+        state: State,
+        first: Option<Event>,
+        on_recorded: impl FnOnce(),
+    ) -> Result<Stop, Halt> {
+        let spans = StepSpans::new(self.span.clone());
+        let mut drive =
+            Drive { now: Instant::now(), state, drafts: Vec::new(), running: Running::default(), spans };
+        if let Some(first) = first {
+            self.draft(&mut drive, first)?;
+            self.commit(&mut drive, None).await?;
+        }
+        on_recorded();
+        if self.mailbox.take(Signal::Requests) {
+            self.answer_requests(&mut drive).await?;
+        }
+        loop {
+            let now = self.clock.at(drive.now);
+            let situation = Situation { now, running: drive.running.steps(), defaults: self.defaults };
+            match drive.state.next(self.definition, &situation) {
+                Action::Record(event) => {
+                    if matches!(event, Event::DeadlinePassed { .. }) {
+                        drive.running.drop_all();
+                    }
+                    self.draft(&mut drive, event)?;
+                }
+                Action::Attempt { step, number, task } => {
+                    self.begin(&mut drive, AttemptOf { step, task, number }).await?;
+                }
+                Action::Wait { until } => {
+                    self.commit(&mut drive, None).await?;
+                    if let Some(stop) = self.wait(&mut drive, until).await? {
+                        return Ok(stop);
+                    }
+                }
+                Action::Park | Action::End => {
+                    self.commit(&mut drive, None).await?;
+                    let state = drive.state.saga_state();
+                    drive.spans.saga().record("saga.outcome", state.as_str());
+                    return Ok(Stop::Rests(drive.state));
+                }
+            }
+        }
+    }
+
+    fn draft(&self, drive: &mut Drive<'a>, event: Event) -> Result<(), IllegalEvent> {
+        drive.state.apply(self.definition, &event)?;
+        drive.drafts.push(event);
+        Ok(())
+    }
+
+    /// Makes the drafts durable: nothing is done for the saga before that.
+    async fn commit(
+        &mut self,
+        drive: &mut Drive<'a>,
+        released: Option<Option<Timestamp>>,
+    ) -> Result<(), Recording> {
+        match &mut self.journal {
+            Journal::Nowhere => {
+                drive.drafts.clear();
+                Ok(())
+            }
+            Journal::Durable(journal) => {
+                let state = drive.state.saga_state();
+                journal.commit(&mut drive.drafts, state, released.flatten(), released.is_some()).await
+            }
+        }
+    }
+
+    async fn begin(&mut self, drive: &mut Drive<'a>, of: AttemptOf) -> Result<(), Halt> {
+        let step = &self.definition.steps[of.step];
+        if of.task == Task::Execute && step.at_most_once && matches!(self.journal, Journal::Durable(_)) {
+            self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
+        }
+        self.commit(drive, None).await?;
+        let timeout = match of.task {
+            Task::Execute | Task::Verify => self.defaults.step_timeout(step),
+            Task::Undo => self.defaults.undo_timeout(self.definition, step),
+        };
+        let told = Attempt {
+            saga: self.saga,
+            step: &step.name,
+            number: of.number,
+            is_undo: of.task == Task::Undo,
+            deadline: None,
+            cancel: self.cancel,
+            labels: self.labels,
+        };
+        drive.now = Instant::now();
+        let span = drive.spans.attempt(self.definition, of.step, of.task, of.number);
+        drive.running.begin(Underway::begin(self.flow, of, told, (drive.now, timeout), self.workers, span));
+        Ok(())
+    }
+
+    /// Waits for an attempt, a signal or a time. Where nothing is under way and the wait is a long one, the saga
+    /// goes back to the store instead.
+    async fn wait(&mut self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Result<Option<Stop>, Halt> {
+        if self.mailbox.has(Signal::Halt) {
+            return Err(Halt::Halted);
+        }
+        if drive.running.is_empty()
+            && matches!(self.journal, Journal::Durable(_))
+            && (self.mailbox.has(Signal::Drain)
+                || until.is_some_and(|until| until.since(self.clock.at(drive.now)) > self.wait_max))
+        {
+            self.draft(drive, Event::Released { until })?;
+            self.commit(drive, Some(until)).await?;
+            return Ok(Some(Stop::Released(until)));
+        }
+        match self.woken(drive, until).await {
+            Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
+            Woken::Due => {}
+            Woken::Signalled => {
+                if self.mailbox.take(Signal::Requests) {
+                    self.answer_requests(drive).await?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn woken(&self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Woken {
+        let until = until.map(|until| self.clock.instant_of(until));
+        let mut signalled = pin!(self.mailbox.changed());
+        let mut has_waited = false;
+        let woken = poll_fn(|cx| {
+            let woken = match drive.running.poll(until, cx) {
+                Poll::Ready(Some((of, outcome))) => Poll::Ready(Woken::Ended(of, outcome)),
+                Poll::Ready(None) => Poll::Ready(Woken::Due),
+                Poll::Pending => signalled.as_mut().poll(cx).map(|()| Woken::Signalled),
+            };
+            has_waited |= woken.is_pending();
+            woken
+        })
+        .await;
+        if has_waited || matches!(woken, Woken::Due) {
+            drive.now = Instant::now();
+        }
+        woken
+    }
+
+    fn attempt_ended(
+        &self,
+        drive: &mut Drive<'a>,
+        AttemptOf { step, task, number: attempt }: AttemptOf,
+        outcome: AttemptOutcome,
+    ) -> Result<(), IllegalEvent> {
+        let event = match outcome {
+            Ok(payload) => match (task, payload) {
+                (Task::Execute, payload) => {
+                    let output = payload.unwrap_or_default();
+                    Event::StepCompleted { step, attempt, by: By::Execution, output }
+                }
+                (Task::Verify, Some(output)) => {
+                    Event::StepCompleted { step, attempt, by: By::Verification, output }
+                }
+                (Task::Verify, None) => Event::StepAbsent { step },
+                (Task::Undo, _) => Event::StepCompensated { step, attempt, by: By::Execution },
+            },
+            Err(error) => {
+                let name = &self.definition.steps[step].name;
+                let failure = Box::new(StepFailure::new(name, &error, attempt));
+                let now = self.clock.now();
+                let then = verdict(self.definition, self.defaults, (step, task, attempt), &error, now);
+                tracing::debug!(parent: drive.spans.saga(), %failure, ?then, "an attempt failed");
+                match task {
+                    Task::Execute => Event::StepFailed { step, attempt, failure, then },
+                    Task::Verify => Event::VerifyFailed { step, attempt, failure, then },
+                    Task::Undo => Event::CompensationFailed { step, attempt, failure, then },
+                }
+            }
+        };
+        if !matches!(
+            &event,
+            Event::StepFailed { .. } | Event::VerifyFailed { .. } | Event::CompensationFailed { .. }
+        ) {
+            drive.spans.close(step, task);
+        }
+        self.draft(drive, event)
+    }
+
+    /// Answers what was asked of the saga, each request by an event.
+    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<(), Halt> {
+        let Journal::Durable(journal) = &mut self.journal else { return Ok(()) };
+        let requests = match journal.store.requests(self.saga).await {
+            Ok(requests) => requests,
+            Err(error) => {
+                // The next heartbeat says again that there are requests.
+                tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
+                return Ok(());
+            }
+        };
+        let mut is_cancelled = false;
+        for (number, request) in requests {
+            journal.answered = Some(number);
+            let answer = drive.state.answer(self.definition, &request);
+            is_cancelled |= matches!(answer, Event::CancelRequested { .. });
+            drive.state.apply(self.definition, &answer)?;
+            drive.drafts.push(answer);
+        }
+        self.commit(drive, None).await?;
+        if is_cancelled {
+            self.cancel.set();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! A saga in flight with its types erased: what the engine sees of the user's code.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use crate::context::Attempt;
+use crate::machine::Task;
+use crate::step::{Call, Keep};
+use crate::store::BoxFuture;
+use crate::{Codec, Payload, PayloadError, Saga, StepContext, StepError};
+
+/// A saga's input, its outputs so far, and its code.
+pub(crate) trait Flow: Send + Sync {
+    /// Runs one attempt. What it returns is the payload of the output, `None` from an undo, or from a `verify`
+    /// that found nothing.
+    fn attempt<'a>(
+        &'a self,
+        step: usize,
+        task: Task,
+        attempt: Attempt<'a>,
+    ) -> BoxFuture<'a, Result<Option<Payload>, StepError>>;
+}
+
+/// A flow that stands on its own.
+pub(crate) trait OwnedFlow: Flow {
+    /// Puts a recorded output back.
+    fn restore(&self, step: usize, payload: &Payload) -> Result<(), PayloadError>;
+
+    /// The typed output of the last stage, if all of it is there.
+    fn into_output(self: Box<Self>) -> Option<Box<dyn Any + Send>>;
+
+    /// The engine's view of it.
+    fn as_flow(&self) -> &dyn Flow;
+}
+
+/// The flow of a saga `S`, which stands behind `P`: a reference or an `Arc`.
+pub(crate) struct TypedFlow<P, S: Saga> {
+    saga: P,
+    input: S::Input,
+    slots: S::Slots,
+    codec: Option<Codec>,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<P, S: Saga> TypedFlow<P, S> {
+    /// A flow at its beginning; without a codec, no output is encoded.
+    pub(crate) fn new(saga: P, input: S::Input, codec: Option<Codec>) -> Self {
+        Self { saga, input, slots: S::Slots::default(), codec, of: PhantomData }
+    }
+
+    /// The output of the last stage, if all of it is there.
+    pub(crate) fn output(self) -> Option<S::Output> {
+        S::output(self.slots)
+    }
+}
+
+impl<P: Deref<Target = S> + Send + Sync, S: Saga> Flow for TypedFlow<P, S> {
+    fn attempt<'a>(
+        &'a self,
+        step: usize,
+        task: Task,
+        attempt: Attempt<'a>,
+    ) -> BoxFuture<'a, Result<Option<Payload>, StepError>> {
+        let keep = Keep { codec: self.codec.as_ref() };
+        let (input, slots) = (&self.input, &self.slots);
+        match task {
+            Task::Execute => Box::pin(async move {
+                let cx = StepContext::new(&*self.saga, attempt);
+                S::execute(Call { cx: &cx, input, slots, step, keep }).await.map(Some)
+            }),
+            Task::Verify => Box::pin(async move {
+                let cx = StepContext::new(&*self.saga, attempt);
+                S::verify(Call { cx: &cx, input, slots, step, keep }).await
+            }),
+            Task::Undo => Box::pin(async move {
+                let cx = StepContext::new(&*self.saga, attempt);
+                S::compensate(Call { cx: &cx, input, slots, step, keep }).await.map(|()| None)
+            }),
+        }
+    }
+}
+
+impl<P: Deref<Target = S> + Send + Sync, S: Saga> OwnedFlow for TypedFlow<P, S> {
+    fn restore(&self, step: usize, payload: &Payload) -> Result<(), PayloadError> {
+        match &self.codec {
+            Some(codec) => S::restore(&self.slots, step, payload, codec),
+            None => Ok(()),
+        }
+    }
+
+    fn into_output(self: Box<Self>) -> Option<Box<dyn Any + Send>> {
+        self.output().map(|output| Box::new(output) as Box<dyn Any + Send>)
+    }
+
+    fn as_flow(&self) -> &dyn Flow {
+        self
+    }
+}

@@ -1,0 +1,22 @@
+//! Drives one saga: asks the machine what is to be done, does it, and records what came of it before anything else
+//! happens.
+
+mod attempt;
+mod committer;
+mod driver;
+mod flow;
+mod journal;
+mod mailbox;
+mod observer;
+mod run;
+mod running;
+mod trace;
+
+pub(crate) use committer::Committer;
+pub(crate) use driver::{Driver, Halt, Stop};
+pub(crate) use flow::{OwnedFlow, TypedFlow};
+pub(crate) use journal::{Durable, Journal, Recording};
+pub(crate) use mailbox::{Mailbox, Signal};
+pub(crate) use observer::{Observed, Observer};
+pub use run::run;
+pub(crate) use trace::saga_span;

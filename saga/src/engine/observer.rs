@@ -1,0 +1,21 @@
+//! Who hears of what a saga did.
+
+use crate::machine::Event;
+use crate::{Definition, SagaId, Timestamp};
+
+/// An event that the store took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Observed<'a> {
+    pub(crate) definition: &'a Definition,
+    pub(crate) saga: SagaId,
+    /// When the saga was recorded.
+    pub(crate) started_at: Timestamp,
+    pub(crate) sequence: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) event: &'a Event,
+}
+
+/// Hears of each event right after the store took it; must be quick, and never fail.
+pub(crate) trait Observer: Send + Sync {
+    fn observe(&self, observed: Observed<'_>);
+}

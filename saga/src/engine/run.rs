@@ -1,0 +1,82 @@
+//! A saga without a store.
+
+use std::time::Duration;
+
+use super::driver::{Driver, Stop};
+use super::flow::TypedFlow;
+use super::journal::Journal;
+use super::mailbox::Mailbox;
+use crate::context::CancelSignal;
+use crate::machine::{State, StuckReason};
+use crate::outcome::{Outcome, outcome};
+use crate::policy::Defaults;
+use crate::store::Clock;
+use crate::{Labels, Saga, SagaId};
+
+/// Drives one saga in memory, with all its retries, timeouts and compensations, and nothing that survives the
+/// process: for those who only need rollback. What the definition doesn't set has the default of
+/// [`Defaults`].
+///
+/// Dropping the future drops the saga where it stands, with nothing undone.
+///
+/// ```
+/// use saga::{Outcome, StepError, saga, step};
+///
+/// #[saga(steps(reserve -> pay))]
+/// struct Shop;
+///
+/// #[step(compensate = release)]
+/// async fn reserve(_shop: &Shop, seats: &u32) -> Result<u32, StepError> {
+///     Ok(*seats)
+/// }
+///
+/// async fn release(_shop: &Shop, _seats: &u32) -> Result<(), StepError> {
+///     Ok(())
+/// }
+///
+/// #[step(pivot)]
+/// async fn pay(_shop: &Shop, seats: &u32) -> Result<u32, StepError> {
+///     Ok(seats * 30)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(saga::run(&Shop, 2).await, Outcome::Completed(60));
+/// # }
+/// ```
+pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
+    static DEFAULTS: Defaults = Defaults::new();
+
+    let definition = S::definition();
+    let flow = TypedFlow::<&S, S>::new(saga, input, None);
+    let (mailbox, cancel, labels) = (Mailbox::default(), CancelSignal::default(), Labels::new());
+    let id = SagaId::new();
+    let clock = Clock::system();
+    let deadline = definition.timeout.map(|timeout| clock.now().saturating_add(timeout));
+    let state = State::in_memory(definition, deadline);
+    let mut driver = Driver {
+        saga: id,
+        definition,
+        defaults: &DEFAULTS,
+        flow: &flow,
+        labels: &labels,
+        cancel: &cancel,
+        mailbox: &mailbox,
+        workers: None,
+        clock,
+        journal: Journal::Nowhere,
+        span: super::trace::saga_span(definition, id),
+        wait_max: Duration::MAX,
+    };
+    let broken = |message: String| Outcome::Stuck(StuckReason::IllegalJournal { message });
+    let state = match driver.drive(state, None, || ()).await {
+        Ok(Stop::Rests(state)) => state,
+        Ok(Stop::Released(_)) => return broken("a saga without a store was released".to_owned()),
+        Err(halt) => return broken(format!("{halt:?}")),
+    };
+    let output = || flow.output().ok_or(());
+    match outcome(&state, output) {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(())) | None => broken("the last stage left no output".to_owned()),
+    }
+}
