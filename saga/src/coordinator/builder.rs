@@ -69,13 +69,6 @@ impl CoordinatorBuilder {
         self
     }
 
-    /// Registers a saga that is known only by its definition.
-    #[cfg(feature = "testing")]
-    pub(crate) fn saga_erased(mut self, saga: Arc<dyn super::registry::Registered>) -> Self {
-        self.registry.add_erased(saga);
-        self
-    }
-
     /// At most so many sagas are driven at the same time; those that just wait for a long time don't count.
     /// Default: 1,024.
     pub fn max_concurrent_sagas(mut self, count: usize) -> Self {

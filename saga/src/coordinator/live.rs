@@ -80,11 +80,13 @@ impl Live {
 /// All of them, by id.
 #[derive(Debug)]
 pub(crate) struct LiveSagas {
-    shards: Box<[Mutex<HashMap<SagaId, Arc<Live>>>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     count: AtomicUsize,
     pub(crate) emptied: Notify,
 }
+
+type Shard = HashMap<SagaId, Arc<Live>>;
 
 const SHARDS: usize = 32;
 
@@ -136,7 +138,7 @@ impl LiveSagas {
         }
     }
 
-    fn shard(&self, saga: SagaId) -> MutexGuard<'_, HashMap<SagaId, Arc<Live>>> {
+    fn shard(&self, saga: SagaId) -> MutexGuard<'_, Shard> {
         let hash = usize::try_from(self.hasher.hash_one(saga) % SHARDS as u64).unwrap_or_default();
         lock(&self.shards[hash])
     }

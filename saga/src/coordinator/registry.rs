@@ -56,12 +56,6 @@ impl Registry {
         Ok(())
     }
 
-    /// Adds a saga that is known only by its definition.
-    #[cfg(feature = "testing")]
-    pub(crate) fn add_erased(&mut self, saga: Arc<dyn Registered>) {
-        self.by_name.insert(saga.definition().name.to_string(), saga);
-    }
-
     pub(crate) fn typed<S: Saga>(&self) -> Option<Arc<Typed<S>>> {
         Arc::clone(self.by_type.get(&TypeId::of::<S>())?).downcast().ok()
     }

@@ -101,10 +101,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
     if inner.live.get(saga).is_some() {
         return;
     }
-    let journal = match inner.store.load(saga).await {
-        Ok(journal) => journal,
-        Err(_) => return inner.adopt_later(saga),
-    };
+    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_later(saga) };
     let Ok(Some(instance)) = inner.store.instance(saga).await else { return };
     if journal.is_empty() || instance.state.is_ended() || instance.owner != Some(inner.worker) {
         return;

@@ -98,7 +98,7 @@ impl Task {
                 leaving.is_orphan = false;
                 let output =
                     (state.saga_state() == SagaState::Completed).then(|| flow.into_output()).flatten();
-                Rest::Known(Box::new(state), Mutex::new(output))
+                Rest::Known(state, Mutex::new(output))
             }
             Ok(Stop::Released(until)) => {
                 leaving.is_orphan = false;

@@ -11,7 +11,7 @@ use tracing::Span;
 
 use super::attempt::{AttemptOf, AttemptOutcome, Underway};
 use super::flow::Flow;
-use super::journal::{Journal, Recording};
+use super::journal::{Handover, Journal, Recording};
 use super::mailbox::{Mailbox, Signal};
 use super::running::Running;
 use super::trace::StepSpans;
@@ -42,7 +42,7 @@ pub(crate) struct Driver<'a> {
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The saga ended, or is parked.
-    Rests(State),
+    Rests(Box<State>),
     /// It was given back to the store until this time, or at once.
     Released(Option<Timestamp>),
 }
@@ -101,7 +101,7 @@ impl<'a> Driver<'a> {
             Drive { now: Instant::now(), state, drafts: Vec::new(), running: Running::default(), spans };
         if let Some(first) = first {
             self.draft(&mut drive, first)?;
-            self.commit(&mut drive, None).await?;
+            self.commit(&mut drive, Handover::Kept).await?;
         }
         on_recorded();
         if self.mailbox.take(Signal::Requests) {
@@ -121,16 +121,16 @@ impl<'a> Driver<'a> {
                     self.begin(&mut drive, AttemptOf { step, task, number }).await?;
                 }
                 Action::Wait { until } => {
-                    self.commit(&mut drive, None).await?;
+                    self.commit(&mut drive, Handover::Kept).await?;
                     if let Some(stop) = self.wait(&mut drive, until).await? {
                         return Ok(stop);
                     }
                 }
                 Action::Park | Action::End => {
-                    self.commit(&mut drive, None).await?;
+                    self.commit(&mut drive, Handover::Kept).await?;
                     let state = drive.state.saga_state();
                     drive.spans.saga().record("saga.outcome", state.as_str());
-                    return Ok(Stop::Rests(drive.state));
+                    return Ok(Stop::Rests(Box::new(drive.state)));
                 }
             }
         }
@@ -143,11 +143,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Makes the drafts durable: nothing is done for the saga before that.
-    async fn commit(
-        &mut self,
-        drive: &mut Drive<'a>,
-        released: Option<Option<Timestamp>>,
-    ) -> Result<(), Recording> {
+    async fn commit(&mut self, drive: &mut Drive<'a>, handover: Handover) -> Result<(), Recording> {
         match &mut self.journal {
             Journal::Nowhere => {
                 drive.drafts.clear();
@@ -155,7 +151,7 @@ impl<'a> Driver<'a> {
             }
             Journal::Durable(journal) => {
                 let state = drive.state.saga_state();
-                journal.commit(&mut drive.drafts, state, released.flatten(), released.is_some()).await
+                journal.commit(&mut drive.drafts, state, handover).await
             }
         }
     }
@@ -165,7 +161,7 @@ impl<'a> Driver<'a> {
         if of.task == Task::Execute && step.at_most_once && matches!(self.journal, Journal::Durable(_)) {
             self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
         }
-        self.commit(drive, None).await?;
+        self.commit(drive, Handover::Kept).await?;
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),
             Task::Undo => self.defaults.undo_timeout(self.definition, step),
@@ -197,7 +193,7 @@ impl<'a> Driver<'a> {
                 || until.is_some_and(|until| until.since(self.clock.at(drive.now)) > self.wait_max))
         {
             self.draft(drive, Event::Released { until })?;
-            self.commit(drive, Some(until)).await?;
+            self.commit(drive, Handover::ReleasedUntil(until)).await?;
             return Ok(Some(Stop::Released(until)));
         }
         match self.woken(drive, until).await {
@@ -291,7 +287,7 @@ impl<'a> Driver<'a> {
             drive.state.apply(self.definition, &answer)?;
             drive.drafts.push(answer);
         }
-        self.commit(drive, None).await?;
+        self.commit(drive, Handover::Kept).await?;
         if is_cancelled {
             self.cancel.set();
         }

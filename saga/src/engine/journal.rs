@@ -36,6 +36,15 @@ pub(crate) struct Durable<'a> {
     pub(crate) answered: Option<u64>,
 }
 
+/// Who drives the saga after a commit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Handover {
+    /// Its owner, until it rests.
+    Kept,
+    /// Nobody until this time, or until somebody claims it.
+    ReleasedUntil(Option<Timestamp>),
+}
+
 /// Why a journal takes no more.
 #[derive(Debug)]
 pub(crate) enum Recording {
@@ -64,12 +73,15 @@ impl Durable<'_> {
         &mut self,
         events: &mut Vec<Event>,
         state: SagaState,
-        wake_at: Option<Timestamp>,
-        is_released: bool,
+        handover: Handover,
     ) -> Result<(), Recording> {
         if events.is_empty() {
             return Ok(());
         }
+        let (is_released, wake_at) = match handover {
+            Handover::Kept => (false, None),
+            Handover::ReleasedUntil(until) => (true, until),
+        };
         let is_owned = !is_released && !state.is_ended() && state != SagaState::Stuck;
         let changes = self.head != Some(state) || is_released;
         let head = changes.then_some(HeadChange { state, owner: is_owned.then_some(self.worker), wake_at });

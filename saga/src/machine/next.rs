@@ -73,7 +73,7 @@ impl State {
                 continue;
             }
             match self.steps[step].retry_at {
-                Some(at) if at > situation.now => wait = Some(earlier(wait.flatten(), at)),
+                Some(at) if at > situation.now => wait = Some(Some(earlier(wait.flatten(), at))),
                 _ => {
                     let (task, number) = attempt(step);
                     return Some(Action::Attempt { step, number, task });
@@ -121,6 +121,6 @@ pub(super) fn park(reason: StuckReason) -> Action {
     Action::Record(Event::Stuck { reason: Box::new(reason) })
 }
 
-fn earlier(known: Option<Timestamp>, at: Timestamp) -> Option<Timestamp> {
-    Some(known.map_or(at, |known| known.min(at)))
+fn earlier(known: Option<Timestamp>, at: Timestamp) -> Timestamp {
+    known.map_or(at, |known| known.min(at))
 }
