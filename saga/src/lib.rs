@@ -25,6 +25,9 @@ mod observe;
 
 mod coordinator;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[doc(hidden)]
 pub mod __private;
 
