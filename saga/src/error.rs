@@ -34,7 +34,7 @@ impl fmt::Display for FailureKind {
 
 /// An error that says of which [kind](FailureKind) it is. Derive it, or write it by hand.
 ///
-/// ```ignore
+/// ```
 /// #[derive(Debug, thiserror::Error, saga::Failure)]
 /// enum PaymentError {
 ///     #[error("gateway busy")]

@@ -11,6 +11,9 @@ mod payload;
 pub mod policy;
 
 mod definition;
+mod link;
+mod outline;
+mod record;
 mod step;
 
 pub mod machine;

@@ -1,22 +1,22 @@
 //! What the macros implement: steps, and the sagas made of them.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::definition::{Definition, StepDefinition, StepKind};
+use crate::definition::{Definition, StepDefinition};
+use crate::link::no_such_step;
+use crate::outline::StepOutline;
+use crate::record::Record;
 use crate::{Codec, Payload, PayloadError, StepContext, StepError};
 
 /// What is known of a step without its saga. `#[step]` implements it for a type of the function's name.
 pub trait StepInfo {
-    /// The name, unless the flow gives another with `as`.
-    const NAME: &'static str;
-    /// How it is undone.
-    const KIND: StepKind;
-    /// The timeout of one attempt, where it is written so that the compiler can tell.
-    const TIMEOUT: Option<Duration>;
+    /// Its name, kind and timeout, for the checks that the compiler makes.
+    #[doc(hidden)]
+    const OUTLINE: StepOutline;
 
     /// Its options, as they stand in `#[step(..)]`.
     fn definition() -> StepDefinition;
@@ -28,8 +28,14 @@ pub trait Step<S>: StepInfo {
     type Args<'a>
     where
         S: 'a;
+    /// What it takes: a type, or a tuple of them.
+    type Data;
     /// What it makes.
     type Output: Send + Sync + 'static;
+
+    /// How its output is recorded.
+    #[doc(hidden)]
+    const RECORD: Record<Self::Output>;
 
     /// Runs one attempt.
     fn execute<'a>(
@@ -41,15 +47,21 @@ pub trait Step<S>: StepInfo {
     fn verify<'a>(
         cx: &'a StepContext<'a, S>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a {
+        _ = (cx, args);
+        async { Err(no_such_step()) }
+    }
 
     /// Undoes it. `output` is `None` for a step in doubt, which is undone only where the compensation doesn't
-    /// take the output.
+    /// take the output. Called only for a step that has a compensation.
     fn compensate<'a>(
         cx: &'a StepContext<'a, S>,
         output: Option<&'a Self::Output>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a {
+        _ = (cx, output, args);
+        async { Err(no_such_step()) }
+    }
 }
 
 /// The `I`-th data parameter of a step: what the links of a flow compare.
@@ -136,14 +148,10 @@ pub struct Keep<'a> {
 impl Keep<'_> {
     /// Encodes the output and puts it in its slot. An output that has no payload is in no slot either; its step
     /// did take effect, so the error says permanent, and the engine keeps the step in doubt.
-    pub fn output<T: Serialize>(
-        &self,
-        slot: &std::sync::OnceLock<T>,
-        output: T,
-    ) -> Result<Payload, StepError> {
+    pub fn output<T>(&self, slot: &OnceLock<T>, output: T, record: &Record<T>) -> Result<Payload, StepError> {
         let payload = match self.codec {
             None => Payload::EMPTY,
-            Some(codec) => codec.encode(&output).map_err(unrecordable)?,
+            Some(codec) => record.encode(codec, &output).map_err(unrecordable)?,
         };
         // Taken already only if two attempts of one step ended well, which the machine does not let happen.
         _ = slot.set(output);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use saga::__private::Call;
+use saga::__private::{Call, Record};
 use saga::policy::{fixed, millis, secs};
 use saga::{
     Codec, Coordinator, Definition, MemoryStore, Outcome, Payload, PayloadError, Saga, SagaState,
@@ -92,7 +92,7 @@ impl Saga for Adding {
             }
         }
         let before = if call.step == 0 { call.input } else { call.slots.0[call.step - 1].get().unwrap() };
-        call.keep.output(&call.slots.0[call.step], before + 1)
+        call.keep.output(&call.slots.0[call.step], before + 1, &Record::new())
     }
 
     async fn verify<'a>(_call: Call<'a, Self>) -> Result<Option<Payload>, StepError> {

@@ -33,7 +33,7 @@ use inner::Inner;
 /// When the last clone is dropped, running sagas are driven to their end, and no other is taken up; better is
 /// [`shutdown`](Self::shutdown), which waits for them.
 ///
-/// ```ignore
+/// ```
 /// # use saga::{Coordinator, MemoryStore, Outcome, StepError, saga, step};
 /// # #[saga(steps(greet))]
 /// # struct Greeting;

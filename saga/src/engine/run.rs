@@ -19,7 +19,7 @@ use crate::{Labels, Saga, SagaId};
 ///
 /// Dropping the future drops the saga where it stands, with nothing undone.
 ///
-/// ```ignore
+/// ```
 /// use saga::{Outcome, StepError, saga, step};
 ///
 /// #[saga(steps(reserve -> pay))]

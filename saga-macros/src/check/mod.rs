@@ -1,0 +1,12 @@
+//! What was written becomes what is meant, or a list of mistakes.
+
+mod failure;
+mod flow;
+pub(crate) mod item;
+mod saga;
+mod signature;
+mod step;
+
+pub(crate) use failure::failure;
+pub(crate) use saga::{CheckedSaga, saga};
+pub(crate) use step::{CheckedStep, calls, step};

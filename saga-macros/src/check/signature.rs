@@ -1,0 +1,202 @@
+//! What a step takes and returns.
+
+use quote::ToTokens;
+use syn::visit::{self, Visit};
+use syn::{
+    FnArg, GenericArgument, GenericParam, Ident, ItemFn, Lifetime, Pat, PatType, PathArguments, ReturnType,
+    Type, TypeImplTrait, TypeReference,
+};
+
+use crate::diagnostics::Mistakes;
+use crate::model::{Datum, Passes, Returns, Signature};
+
+/// The signature of a step; `None`, and the mistakes, where the function can be none.
+pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Signature> {
+    let (sig, name) = (&function.sig, &function.sig.ident);
+    let mut is_sound = true;
+    if sig.asyncness.is_none() {
+        mistakes.at(sig.fn_token, format!("step `{name}` must be an `async fn`"));
+        is_sound = false;
+    }
+    let mut inputs = sig.inputs.iter();
+    let saga = match inputs.next() {
+        Some(FnArg::Typed(first)) => saga_parameter(&first.ty),
+        Some(FnArg::Receiver(receiver)) => {
+            mistakes.at(receiver, format!("step `{name}` must be a free function: its saga is a parameter"));
+            return None;
+        }
+        None => None,
+    };
+    if saga.is_none() {
+        let at = sig.inputs.first().map_or_else(|| name.to_token_stream(), ToTokens::to_token_stream);
+        let message =
+            format!("the first parameter of step `{name}` is its saga: `&Saga` or `&StepContext<Saga>`");
+        mistakes.at(at, message);
+    }
+    let data = inputs.map(|input| datum(name, input, mistakes)).collect::<Vec<_>>();
+    let returns = returns(name, &sig.output, mistakes);
+    let (saga, is_context) = saga?;
+    is_sound &= generics_fit(function, &saga, mistakes);
+    let data = data.into_iter().collect::<Option<Vec<_>>>()?;
+    let returns = returns?;
+
+    let mut generics = sig.generics.clone();
+    generics.params = generics
+        .params
+        .into_iter()
+        .filter(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
+        .collect();
+    let is_own = |parameter: &syn::TypeParam| parameter.ident == saga.to_token_stream().to_string();
+    let passes =
+        if !is_context && generics.type_params().any(is_own) { Passes::Saga } else { Passes::Context };
+    is_sound.then_some(Signature { generics, saga, passes, data, returns })
+}
+
+/// The saga that a first parameter names, and whether it does so by a `StepContext`.
+fn saga_parameter(ty: &Type) -> Option<(Type, bool)> {
+    let Type::Reference(TypeReference { mutability: None, elem, .. }) = ty else { return None };
+    let context = match &**elem {
+        Type::Path(path) => path.path.segments.last().filter(|segment| segment.ident == "StepContext"),
+        _ => None,
+    };
+    let Some(context) = context else { return Some(((**elem).clone(), false)) };
+    let PathArguments::AngleBracketed(arguments) = &context.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(saga) => Some((saga.clone(), true)),
+        _ => None,
+    })
+}
+
+fn datum(step: &Ident, input: &FnArg, mistakes: &mut Mistakes) -> Option<Datum> {
+    let FnArg::Typed(PatType { pat, ty, .. }) = input else { return None };
+    let name = match &**pat {
+        Pat::Ident(pattern) => Some(pattern.ident.clone()),
+        _ => None,
+    };
+    let (ty, by_value) = match &**ty {
+        Type::Reference(TypeReference { mutability: Some(_), .. }) => {
+            mistakes.at(ty, format!("step `{step}` cannot change its data: take `&T`, or `T` by value"));
+            return None;
+        }
+        Type::Reference(reference) => (&*reference.elem, false),
+        owned => (owned, true),
+    };
+    if let Some(borrow) = Borrow::of(ty) {
+        let message =
+            format!("the data of step `{step}` is owned; this borrows inside: take `&T` of an owned `T`");
+        mistakes.at(borrow, message);
+        return None;
+    }
+    Some(Datum { name, ty: ty.clone(), by_value })
+}
+
+fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option<Returns> {
+    let expected = format!("step `{step}` must return a `Result` of its output and its error");
+    let ReturnType::Type(_, ty) = output else {
+        mistakes.at(step, expected);
+        return None;
+    };
+    let last = match &**ty {
+        Type::Path(path) => {
+            path.path.segments.last().filter(|segment| segment.ident.to_string().ends_with("Result"))
+        }
+        _ => None,
+    };
+    let Some(last) = last else {
+        mistakes.at(ty, expected);
+        return None;
+    };
+    if let Some(borrow) = Borrow::of(ty) {
+        let message =
+            format!("step `{step}` borrows in its output, which outlives the step: return owned data");
+        mistakes.at(borrow, message);
+        return None;
+    }
+    let types: Vec<&Type> = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    Some(match types[..] {
+        [output, error] if last.ident == "Result" => {
+            Returns::Result { output: Box::new(output.clone()), error: Box::new(error.clone()) }
+        }
+        _ => Returns::Alias(ty.clone()),
+    })
+}
+
+/// A step's type parameters must be those of its saga: nothing else tells what they stand for.
+fn generics_fit(function: &ItemFn, saga: &Type, mistakes: &mut Mistakes) -> bool {
+    let name = &function.sig.ident;
+    let mut finder = Finder { idents: Vec::new(), opaque: None };
+    finder.visit_type(saga);
+    let mut fit = true;
+    for parameter in &function.sig.generics.params {
+        let ident = match parameter {
+            GenericParam::Type(parameter) => &parameter.ident,
+            GenericParam::Const(parameter) => &parameter.ident,
+            GenericParam::Lifetime(_) => continue,
+        };
+        if !finder.idents.contains(&ident.to_string()) {
+            let message = format!("step `{name}` is generic over `{ident}`, which its saga doesn't name");
+            mistakes.at(ident, message);
+            fit = false;
+        }
+    }
+    let mut finder = Finder { idents: Vec::new(), opaque: None };
+    finder.visit_signature(&function.sig);
+    if let Some(opaque) = finder.opaque {
+        mistakes.at(opaque, format!("step `{name}` must name its types: `impl Trait` says too little"));
+        fit = false;
+    }
+    fit
+}
+
+/// Finds the names in a type, and an `impl Trait`.
+struct Finder {
+    idents: Vec<String>,
+    opaque: Option<proc_macro2::TokenStream>,
+}
+
+impl<'ast> Visit<'ast> for Finder {
+    fn visit_ident(&mut self, ident: &'ast Ident) {
+        self.idents.push(ident.to_string());
+    }
+
+    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
+        self.opaque.get_or_insert_with(|| opaque.to_token_stream());
+    }
+}
+
+/// Finds a borrow in a type.
+struct Borrow(Option<proc_macro2::TokenStream>);
+
+impl Borrow {
+    fn of(ty: &Type) -> Option<proc_macro2::TokenStream> {
+        let mut borrow = Self(None);
+        borrow.visit_type(ty);
+        borrow.0
+    }
+}
+
+impl<'ast> Visit<'ast> for Borrow {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        if reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static") {
+            self.0.get_or_insert_with(|| reference.to_token_stream());
+        } else {
+            visit::visit_type_reference(self, reference);
+        }
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if lifetime.ident != "static" {
+            self.0.get_or_insert_with(|| lifetime.to_token_stream());
+        }
+    }
+}

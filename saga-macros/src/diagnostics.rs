@@ -1,0 +1,40 @@
+//! Mistakes, gathered until all are known.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// The mistakes of one item.
+#[derive(Default)]
+pub(crate) struct Mistakes(Vec<syn::Error>);
+
+impl Mistakes {
+    /// Adds a mistake at these tokens.
+    pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.0.push(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Adds what could not be parsed.
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    /// The value, or `None` and one more mistake.
+    pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(error)).ok()
+    }
+
+    /// One `compile_error!` for each.
+    pub(crate) fn to_items(&self) -> TokenStream {
+        self.0.iter().map(syn::Error::to_compile_error).collect()
+    }
+
+    /// The last mistake taken out, to stand where a type is unknown: the compiler then says nothing more of what
+    /// depends on that type.
+    pub(crate) fn take_type(&mut self) -> Option<TokenStream> {
+        self.0.pop().map(|error| error.to_compile_error())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,67 @@
+//! Models become code.
+
+mod checks;
+mod definition;
+mod failure;
+mod links;
+mod names;
+mod policy;
+mod saga;
+mod step;
+mod stub;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, ItemFn, ItemStruct};
+
+use crate::check::{self, CheckedSaga, CheckedStep};
+use crate::diagnostics::Mistakes;
+
+/// The function as it was written, beside it the type that stands for the step, and the mistakes.
+pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let function = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => return beside(item, &error.to_compile_error()),
+    };
+    let step = match check::step(options, &function, &mut mistakes) {
+        CheckedStep::Sound(model) => step::expand(&model),
+        CheckedStep::Stub { library, visibility, ident } => {
+            stub::step(&library, &visibility, &ident, &mut mistakes)
+        }
+    };
+    let errors = mistakes.to_items();
+    quote! { #item #step #errors }
+}
+
+/// The struct as it was written, its outputs and step names, what makes it a saga, and the mistakes.
+pub(crate) fn saga(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let parsed = match syn::parse2::<ItemStruct>(item.clone()) {
+        Ok(parsed) => parsed,
+        Err(error) => return beside(item, &error.to_compile_error()),
+    };
+    let saga = match check::saga(options, &parsed, &mut mistakes) {
+        CheckedSaga::Sound(model) => saga::expand(&model, mistakes.is_empty()),
+        CheckedSaga::Stub { library, visibility, ident, generics } => {
+            stub::saga(&library, &visibility, &ident, &generics, &mut mistakes)
+        }
+    };
+    let errors = mistakes.to_items();
+    quote! { #item #saga #errors }
+}
+
+/// The classification of an error type, and the mistakes.
+pub(crate) fn failure(item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let input = match syn::parse2::<DeriveInput>(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let model = check::failure(&input, &mut mistakes);
+    beside(&failure::expand(&model), &mistakes.to_items())
+}
+
+fn beside(item: &TokenStream, errors: &TokenStream) -> TokenStream {
+    quote! { #item #errors }
+}

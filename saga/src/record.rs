@@ -1,0 +1,38 @@
+//! How an output becomes a payload and comes back.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Codec, Payload, PayloadError};
+
+/// The way of a `T` into the journal and back, as a constant: whoever has one needs no bound on `T`.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Record<T> {
+    encode: fn(&Codec, &T) -> Result<Payload, PayloadError>,
+    decode: fn(&Codec, &Payload) -> Result<T, PayloadError>,
+}
+
+impl<T: Serialize + DeserializeOwned> Record<T> {
+    /// By serde and the coordinator's codec.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a constant is what is wanted")]
+    pub const fn new() -> Self {
+        Self { encode: Codec::encode::<T>, decode: Codec::decode::<T> }
+    }
+}
+
+impl<T> Record<T> {
+    pub(crate) fn encode(&self, codec: &Codec, value: &T) -> Result<Payload, PayloadError> {
+        (self.encode)(codec, value)
+    }
+
+    /// Puts a recorded output in its slot.
+    pub fn restore(&self, slot: &OnceLock<T>, payload: &Payload, codec: &Codec) -> Result<(), PayloadError> {
+        // Taken already where an operator's output is read after the step's own: the slots are new otherwise.
+        _ = slot.set((self.decode)(codec, payload)?);
+        Ok(())
+    }
+}

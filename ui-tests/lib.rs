@@ -1,0 +1,1 @@
+//! What compiles, and what the compiler says of what doesn't. See `fail/` and `pass/`.
