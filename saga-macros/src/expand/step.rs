@@ -10,7 +10,8 @@ use crate::model::{Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
 pub(super) fn expand(step: &Step) -> TokenStream {
-    let Step { library, visibility, ident, signature, .. } = step;
+    let Step { library, ident, signature, .. } = step;
+    let visibility = visibility(step);
     let saga = &signature.saga;
     let (impl_generics, _, where_clause) = signature.generics.split_for_impl();
     let where_clause = bounded(step, where_clause);
@@ -35,7 +36,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[doc = #documentation]
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types, dead_code, unreachable_pub)]
         #visibility struct #ident {}
 
         const _: () = {
@@ -65,6 +66,13 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             }
         };
     }
+}
+
+/// How far the type is seen. A saga names it in its own types, so a private step of a public saga needs a public type;
+/// what the step makes is then as public as its saga. A generic step is for any saga: it is as public as its function.
+fn visibility(step: &Step) -> TokenStream {
+    let visibility = &step.visibility;
+    if step.signature.generics.params.is_empty() { quote!(pub) } else { quote!(#visibility) }
 }
 
 /// The bounds of the function, and those that a generic saga must keep to be driven.
