@@ -10,7 +10,8 @@ fn main() {
     let count: u64 = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(1_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let builder = Coordinator::builder(MemoryStore::new().keep_ended(0)).saga(FourSteps).saga(FailingFourth);
+        let builder =
+            Coordinator::builder(MemoryStore::new().keep_ended(0)).saga(FourSteps).saga(FailingFourth);
         let coordinator = builder.build().await.expect("the memory store answers");
         for id in 0..count {
             let parcel = Parcel::new(id);

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::SagaId;
+use crate::timer::AttemptTimer;
 
 /// Labels of a saga: names and values that its starter gave it, found again by `list`.
 pub type Labels = std::collections::BTreeMap<String, String>;
@@ -37,7 +38,7 @@ pub struct Attempt<'s> {
     pub step: &'s str,
     pub number: u32,
     pub is_undo: bool,
-    pub deadline: Option<Instant>,
+    pub timer: AttemptTimer<'s>,
     pub cancel: &'s CancelSignal,
     pub labels: &'s Labels,
 }
@@ -84,8 +85,8 @@ impl<'s, S> StepContext<'s, S> {
 
     /// When this attempt is dropped; `None` where it may take for ever.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Instant> {
-        self.attempt.deadline
+    pub fn deadline(&self) -> Option<Instant> {
+        self.attempt.timer.deadline()
     }
 
     /// Whether a cancel of the saga has been asked for. The attempt may end early, or go on: its outcome counts.

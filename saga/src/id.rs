@@ -16,7 +16,12 @@ impl SagaId {
     /// A fresh id, unique across processes and machines.
     #[must_use]
     pub fn new() -> Self {
-        Self(fresh_uuid())
+        Self::new_at(Timestamp::system_now())
+    }
+
+    /// A fresh id of a saga that starts at this time.
+    pub(crate) fn new_at(now: Timestamp) -> Self {
+        Self(fresh_uuid(now))
     }
 
     /// The id that these bytes spell, for stores that keep ids as bytes.
@@ -68,7 +73,7 @@ impl WorkerId {
     /// A fresh id, unique across processes and machines.
     #[must_use]
     pub fn new() -> Self {
-        Self(fresh_uuid())
+        Self(fresh_uuid(Timestamp::system_now()))
     }
 }
 
@@ -94,8 +99,8 @@ impl FromStr for WorkerId {
 
 /// A `UUIDv7`. Its random bits come from a generator that the operating system seeds once a thread: a system
 /// call for each id would cost more than a whole step.
-fn fresh_uuid() -> Uuid {
-    let millis = Timestamp::system_now().as_micros().unsigned_abs() / 1_000;
+fn fresh_uuid(now: Timestamp) -> Uuid {
+    let millis = now.as_micros().unsigned_abs() / 1_000;
     let random = RANDOM.with_borrow_mut(|state| state.u128(..).to_be_bytes());
     let mut tail = [0; 10];
     tail.copy_from_slice(&random[..10]);

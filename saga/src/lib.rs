@@ -7,6 +7,7 @@ mod error;
 mod failure;
 mod id;
 mod payload;
+mod timer;
 
 pub mod policy;
 

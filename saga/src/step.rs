@@ -116,7 +116,7 @@ pub trait Saga: Send + Sync + Sized + 'static {
 
     /// The output of the last stage, if all of it is there.
     #[doc(hidden)]
-    fn output(slots: Self::Slots) -> Option<Self::Output>;
+    fn output(slots: &mut Self::Slots) -> Option<Self::Output>;
 }
 
 /// A step of a saga, by name.

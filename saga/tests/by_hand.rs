@@ -114,7 +114,7 @@ impl Saga for Adding {
         slots.0.map(OnceLock::into_inner)
     }
 
-    fn output(slots: Slots) -> Option<u64> {
+    fn output(slots: &mut Slots) -> Option<u64> {
         slots.0[2].get().copied()
     }
 }

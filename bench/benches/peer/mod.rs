@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use saga_bench::four_steps::Parcel;
 use steno::{
-    ActionContext, ActionError, ActionFunc, ActionRegistry, DagBuilder, Node, SagaDag, SagaId, SagaName, SagaType,
-    SecClient,
+    ActionContext, ActionError, ActionFunc, ActionRegistry, DagBuilder, Node, SagaDag, SagaId, SagaName,
+    SagaType, SecClient,
 };
 use tokio::runtime::Runtime;
 

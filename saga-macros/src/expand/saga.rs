@@ -116,8 +116,8 @@ fn methods(saga: &Saga) -> TokenStream {
     let last: Vec<_> =
         saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index].name).collect();
     let output = match &last[..] {
-        [one] => quote!(slots.#one.into_inner()),
-        many => quote!(::core::option::Option::Some((#(slots.#many.into_inner()?),*))),
+        [one] => quote!(slots.#one.take()),
+        many => quote!(::core::option::Option::Some((#(slots.#many.take()?),*))),
     };
     let outputs_ident = names::outputs_ident(&saga.ident);
     quote! {
@@ -184,7 +184,7 @@ fn methods(saga: &Saga) -> TokenStream {
             #outputs_ident { #(#names: slots.#names.into_inner(),)* }
         }
 
-        fn output(slots: Self::Slots) -> ::core::option::Option<Self::Output> {
+        fn output(slots: &mut Self::Slots) -> ::core::option::Option<Self::Output> {
             #output
         }
     }
@@ -228,7 +228,7 @@ pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
             #unreachable
         }
 
-        fn output(_: Self::Slots) -> ::core::option::Option<Self::Output> {
+        fn output(_: &mut Self::Slots) -> ::core::option::Option<Self::Output> {
             #unreachable
         }
     }

@@ -11,6 +11,7 @@ use super::park;
 use super::start::StartError;
 use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, saga_span};
 use crate::machine::{Event, SagaState, State, StuckReason};
+use crate::timer::Deadlines;
 use crate::{Definition, Labels, SagaId, Timestamp};
 
 /// A saga about to be driven.
@@ -62,9 +63,10 @@ impl Task {
     }
 
     async fn drive(self, inner: Arc<Inner>, live: Arc<Live>, span: tracing::Span) {
-        let Self { id, definition, flow, labels, state, first, sequence, head, started_at, place } = self;
+        let Self { id, definition, flow, labels, mut state, first, sequence, head, started_at, place } = self;
         // Dropped last: whoever waits for the drive's end finds the place free, and all told.
         let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
+        let deadlines = Deadlines::new(definition.steps.len());
         let mut driver = Driver {
             saga: id,
             definition,
@@ -72,9 +74,11 @@ impl Task {
             flow: flow.as_flow(),
             labels: &labels,
             cancel: &live.cancel,
+            deadlines: &deadlines,
             mailbox: &live.mailbox,
             workers: Some(&inner.workers),
             clock: inner.clock,
+            begun: deadlines.origin(),
             journal: Journal::Durable(Durable {
                 saga: id,
                 worker: inner.worker,
@@ -91,14 +95,14 @@ impl Task {
             span,
             wait_max: inner.limits.lease,
         };
-        let stop = driver.drive(state, first, || live.set_recorded(Ok(()))).await;
+        let stop = driver.drive(&mut state, first, || live.set_recorded(Ok(()))).await;
         drop(driver);
         let rest = match stop {
-            Ok(Stop::Rests(state)) => {
+            Ok(Stop::Rests) => {
                 leaving.is_orphan = false;
                 let output =
                     (state.saga_state() == SagaState::Completed).then(|| flow.into_output()).flatten();
-                Rest::Known(state, Mutex::new(output))
+                Rest::Known(Box::new(state), Mutex::new(output))
             }
             Ok(Stop::Released(until)) => {
                 leaving.is_orphan = false;

@@ -85,7 +85,7 @@ pub(super) async fn recorded_outcome<S: Saga>(
     }
     let state = fold(definition, &journal).map_err(|_| other())?;
     let output = || -> Result<S::Output, OutcomeError> {
-        S::output(restored::<S>(inner, &journal)?).ok_or(OutcomeError::NotFound { saga })
+        S::output(&mut restored::<S>(inner, &journal)?).ok_or(OutcomeError::NotFound { saga })
     };
     outcome(&state, output).transpose()
 }

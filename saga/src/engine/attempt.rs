@@ -14,6 +14,7 @@ use super::trace;
 use crate::context::Attempt;
 use crate::machine::Task;
 use crate::store::BoxFuture;
+use crate::timer::AttemptTimer;
 use crate::{Payload, StepError};
 
 /// What an attempt ended with.
@@ -30,21 +31,27 @@ pub(super) struct AttemptOf {
 /// An attempt: first it waits for a worker, then it runs.
 pub(super) struct Underway<'a> {
     pub(super) of: AttemptOf,
-    flow: &'a dyn Flow,
-    told: Attempt<'a>,
-    timeout: Duration,
+    timer: AttemptTimer<'a>,
+    /// When it is dropped if it has not ended; `None` before it has waited for anything.
+    deadline: Option<Instant>,
     span: Span,
     stage: Stage<'a>,
 }
 
 enum Stage<'a> {
-    Queued(BoxFuture<'a, Result<SemaphorePermit<'a>, AcquireError>>),
+    Queued(Box<Queued<'a>>),
     Active {
         future: BoxFuture<'a, AttemptOutcome>,
-        deadline: Instant,
         /// Held for as long as the attempt runs, and given back on every way out.
         _worker: Option<SemaphorePermit<'a>>,
     },
+}
+
+/// An attempt that waits for a worker.
+struct Queued<'a> {
+    acquire: BoxFuture<'a, Result<SemaphorePermit<'a>, AcquireError>>,
+    flow: &'a dyn Flow,
+    told: Attempt<'a>,
 }
 
 impl<'a> Underway<'a> {
@@ -53,45 +60,49 @@ impl<'a> Underway<'a> {
         flow: &'a dyn Flow,
         of: AttemptOf,
         told: Attempt<'a>,
-        (now, timeout): (Instant, Duration),
         workers: Option<&'a Semaphore>,
         span: Span,
     ) -> Self {
         let free = workers.map(Semaphore::try_acquire);
         let stage = match (workers, free) {
-            (Some(workers), Some(Err(_))) => Stage::Queued(Box::pin(workers.acquire())),
-            (_, free) => active(flow, of, told, now + timeout, free.and_then(Result::ok)),
+            (Some(workers), Some(Err(_))) => {
+                Stage::Queued(Box::new(Queued { acquire: Box::pin(workers.acquire()), flow, told }))
+            }
+            (_, free) => {
+                let future = flow.attempt(of.step, of.task, told);
+                Stage::Active { future, _worker: free.and_then(Result::ok) }
+            }
         };
-        Self { of, flow, told, timeout, span, stage }
+        Self { of, timer: told.timer, deadline: None, span, stage }
     }
 
-    /// When it is dropped if it has not ended; `None` while it waits for a worker.
+    /// When it is dropped if it has not ended; `None` where it waits for a worker, or may take for ever.
     pub(super) const fn deadline(&self) -> Option<Instant> {
-        match &self.stage {
-            Stage::Queued(_) => None,
-            Stage::Active { deadline, .. } => Some(*deadline),
-        }
+        self.deadline
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
-        if let Stage::Queued(acquire) = &mut self.stage {
-            let Poll::Ready(worker) = acquire.as_mut().poll(cx) else { return Poll::Pending };
+        if let Stage::Queued(queued) = &mut self.stage {
+            let Poll::Ready(worker) = queued.acquire.as_mut().poll(cx) else { return Poll::Pending };
+            let future = queued.flow.attempt(self.of.step, self.of.task, queued.told);
             // The semaphore is never closed; if it were, the attempt runs without a worker's permit.
-            self.stage = active(self.flow, self.of, self.told, Instant::now() + self.timeout, worker.ok());
+            self.stage = Stage::Active { future, _worker: worker.ok() };
         }
         let Stage::Active { future, .. } = &mut self.stage else { return Poll::Pending };
         let entered = (!self.span.is_disabled()).then(|| self.span.enter());
         let poll = poll_catching(future.as_mut(), cx);
         drop(entered);
-        if let Poll::Ready(outcome) = &poll {
-            trace::record_outcome(&self.span, outcome);
+        match &poll {
+            Poll::Ready(outcome) => trace::record_outcome(&self.span, outcome),
+            Poll::Pending if self.deadline.is_none() => self.deadline = self.timer.deadline(),
+            Poll::Pending => {}
         }
         poll
     }
 
     /// The outcome of an attempt whose deadline passed; its future is dropped with it.
     pub(super) fn timed_out(self) -> AttemptOutcome {
-        let outcome = Err(StepError::in_doubt(format!("no answer within {:?}", self.timeout))
+        let outcome = Err(StepError::in_doubt(no_answer_within(self.timer.timeout()))
             .with_type("saga::Timeout")
             .with_code("SAGA_STEP_TIMEOUT"));
         trace::record_outcome(&self.span, &outcome);
@@ -99,15 +110,8 @@ impl<'a> Underway<'a> {
     }
 }
 
-fn active<'a>(
-    flow: &'a dyn Flow,
-    of: AttemptOf,
-    told: Attempt<'a>,
-    deadline: Instant,
-    worker: Option<SemaphorePermit<'a>>,
-) -> Stage<'a> {
-    let future = flow.attempt(of.step, of.task, Attempt { deadline: Some(deadline), ..told });
-    Stage::Active { future, deadline, _worker: worker }
+fn no_answer_within(timeout: Duration) -> String {
+    format!("no answer within {timeout:?}")
 }
 
 /// A panic is an attempt in doubt: how far the step came is not known. Its future is never polled again.

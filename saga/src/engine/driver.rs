@@ -19,6 +19,7 @@ use crate::context::{Attempt, CancelSignal};
 use crate::machine::{Action, By, Event, IllegalEvent, Situation, State, Task, verdict};
 use crate::policy::Defaults;
 use crate::store::Clock;
+use crate::timer::Deadlines;
 use crate::{Definition, Labels, SagaId, StepFailure, Timestamp};
 
 /// Everything that one saga needs to be driven.
@@ -29,9 +30,12 @@ pub(crate) struct Driver<'a> {
     pub(crate) flow: &'a dyn Flow,
     pub(crate) labels: &'a Labels,
     pub(crate) cancel: &'a CancelSignal,
+    pub(crate) deadlines: &'a Deadlines,
     pub(crate) mailbox: &'a Mailbox,
     pub(crate) workers: Option<&'a Semaphore>,
     pub(crate) clock: Clock,
+    /// The time at the beginning of the drive.
+    pub(crate) begun: Instant,
     pub(crate) journal: Journal<'a>,
     pub(crate) span: Span,
     /// A wait longer than this is spent in the store and not here.
@@ -42,7 +46,7 @@ pub(crate) struct Driver<'a> {
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The saga ended, or is parked.
-    Rests(Box<State>),
+    Rests,
     /// It was given back to the store until this time, or at once.
     Released(Option<Timestamp>),
 }
@@ -71,11 +75,12 @@ impl From<IllegalEvent> for Halt {
 }
 
 /// What a drive holds besides what it was given. `drafts` are applied to `state` and not durable yet: nobody sees
-/// the state, and nothing is done by it, before they are; where they can't be, it is dropped with them.
-struct Drive<'a> {
-    /// The time of the last look at the clock: at the last beginning, or the last wait that was one.
+/// the state, and nothing is done by it, before they are; where they can't be, it is of no more use.
+struct Drive<'a, 's> {
+    /// The time of the last look at the clock: where the saga has a deadline, before each decision; else after the
+    /// last wait that was one.
     now: Instant,
-    state: State,
+    state: &'s mut State,
     drafts: Vec<Event>,
     running: Running<'a>,
     spans: StepSpans,
@@ -89,25 +94,33 @@ enum Woken {
 }
 
 impl<'a> Driver<'a> {
-    /// Drives the saga on from `state`, with `first` as its first event, if it is new.
+    /// Drives the saga on from `state`, with `first` as its first event, if it is new. After a halt the state is of no
+    /// more use.
     pub(crate) async fn drive(
         &mut self,
-        state: State,
+        state: &mut State,
         first: Option<Event>,
         on_recorded: impl FnOnce(),
     ) -> Result<Stop, Halt> {
         let spans = StepSpans::new(self.span.clone());
         let mut drive =
-            Drive { now: Instant::now(), state, drafts: Vec::new(), running: Running::default(), spans };
+            Drive { now: self.begun, state, drafts: Vec::new(), running: Running::default(), spans };
         if let Some(first) = first {
             self.draft(&mut drive, first)?;
             self.commit(&mut drive, Handover::Kept).await?;
         }
         on_recorded();
-        if self.mailbox.take(Signal::Requests) {
-            self.answer_requests(&mut drive).await?;
-        }
         loop {
+            // Also a saga that never has to wait is cancelled, and halts.
+            if self.mailbox.has(Signal::Halt) {
+                return Err(Halt::Halted);
+            }
+            if self.mailbox.take(Signal::Requests) {
+                Box::pin(self.answer_requests(&mut drive)).await?;
+            }
+            if drive.state.deadline().is_some() {
+                drive.now = Instant::now();
+            }
             let now = self.clock.at(drive.now);
             let situation = Situation { now, running: drive.running.steps(), defaults: self.defaults };
             match drive.state.next(self.definition, &situation) {
@@ -130,21 +143,22 @@ impl<'a> Driver<'a> {
                     self.commit(&mut drive, Handover::Kept).await?;
                     let state = drive.state.saga_state();
                     drive.spans.saga().record("saga.outcome", state.as_str());
-                    return Ok(Stop::Rests(Box::new(drive.state)));
+                    return Ok(Stop::Rests);
                 }
             }
         }
     }
 
-    fn draft(&self, drive: &mut Drive<'a>, event: Event) -> Result<(), IllegalEvent> {
+    fn draft(&self, drive: &mut Drive<'a, '_>, event: Event) -> Result<(), IllegalEvent> {
         drive.state.apply(self.definition, &event)?;
         drive.drafts.push(event);
         Ok(())
     }
 
     /// Makes the drafts durable: nothing is done for the saga before that.
-    async fn commit(&mut self, drive: &mut Drive<'a>, handover: Handover) -> Result<(), Recording> {
+    async fn commit(&mut self, drive: &mut Drive<'a, '_>, handover: Handover) -> Result<(), Recording> {
         match &mut self.journal {
+            _ if drive.drafts.is_empty() => Ok(()),
             Journal::Nowhere => {
                 drive.drafts.clear();
                 Ok(())
@@ -156,7 +170,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn begin(&mut self, drive: &mut Drive<'a>, of: AttemptOf) -> Result<(), Halt> {
+    async fn begin(&mut self, drive: &mut Drive<'a, '_>, of: AttemptOf) -> Result<(), Halt> {
         let step = &self.definition.steps[of.step];
         if of.task == Task::Execute && step.at_most_once && matches!(self.journal, Journal::Durable(_)) {
             self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
@@ -171,22 +185,30 @@ impl<'a> Driver<'a> {
             step: &step.name,
             number: of.number,
             is_undo: of.task == Task::Undo,
-            deadline: None,
+            timer: self.deadlines.begin(of.step, timeout),
             cancel: self.cancel,
             labels: self.labels,
         };
-        drive.now = Instant::now();
         let span = drive.spans.attempt(self.definition, of.step, of.task, of.number);
-        drive.running.begin(Underway::begin(self.flow, of, told, (drive.now, timeout), self.workers, span));
+        let mut attempt = Underway::begin(self.flow, of, told, self.workers, span);
+        // Many attempts end with their first poll: those need no place among the running ones.
+        match poll_fn(|cx| Poll::Ready(attempt.poll(cx))).await {
+            Poll::Ready(outcome) => {
+                drop(attempt);
+                self.attempt_ended(drive, of, outcome)?;
+            }
+            Poll::Pending => drive.running.begin(attempt),
+        }
         Ok(())
     }
 
     /// Waits for an attempt, a signal or a time. Where nothing is under way and the wait is a long one, the saga
     /// goes back to the store instead.
-    async fn wait(&mut self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Result<Option<Stop>, Halt> {
-        if self.mailbox.has(Signal::Halt) {
-            return Err(Halt::Halted);
-        }
+    async fn wait(
+        &mut self,
+        drive: &mut Drive<'a, '_>,
+        until: Option<Timestamp>,
+    ) -> Result<Option<Stop>, Halt> {
         if drive.running.is_empty()
             && matches!(self.journal, Journal::Durable(_))
             && (self.mailbox.has(Signal::Drain)
@@ -198,17 +220,12 @@ impl<'a> Driver<'a> {
         }
         match self.woken(drive, until).await {
             Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
-            Woken::Due => {}
-            Woken::Signalled => {
-                if self.mailbox.take(Signal::Requests) {
-                    self.answer_requests(drive).await?;
-                }
-            }
+            Woken::Due | Woken::Signalled => {}
         }
         Ok(None)
     }
 
-    async fn woken(&self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Woken {
+    async fn woken(&self, drive: &mut Drive<'a, '_>, until: Option<Timestamp>) -> Woken {
         let until = until.map(|until| self.clock.instant_of(until));
         let mut signalled = pin!(self.mailbox.changed());
         let mut has_waited = false;
@@ -230,7 +247,7 @@ impl<'a> Driver<'a> {
 
     fn attempt_ended(
         &self,
-        drive: &mut Drive<'a>,
+        drive: &mut Drive<'a, '_>,
         AttemptOf { step, task, number: attempt }: AttemptOf,
         outcome: AttemptOutcome,
     ) -> Result<(), IllegalEvent> {
@@ -269,7 +286,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Answers what was asked of the saga, each request by an event.
-    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<(), Halt> {
+    async fn answer_requests(&mut self, drive: &mut Drive<'a, '_>) -> Result<(), Halt> {
         let Journal::Durable(journal) = &mut self.journal else { return Ok(()) };
         let requests = match journal.store.requests(self.saga).await {
             Ok(requests) => requests,

@@ -50,8 +50,8 @@ impl<P, S: Saga> TypedFlow<P, S> {
     }
 
     /// The output of the last stage, if all of it is there.
-    pub(crate) fn output(self) -> Option<S::Output> {
-        S::output(self.slots)
+    pub(crate) fn output(&mut self) -> Option<S::Output> {
+        S::output(&mut self.slots)
     }
 }
 
@@ -89,7 +89,7 @@ impl<P: Deref<Target = S> + Send + Sync, S: Saga> OwnedFlow for TypedFlow<P, S> 
         }
     }
 
-    fn into_output(self: Box<Self>) -> Option<Box<dyn Any + Send>> {
+    fn into_output(mut self: Box<Self>) -> Option<Box<dyn Any + Send>> {
         self.output().map(|output| Box::new(output) as Box<dyn Any + Send>)
     }
 

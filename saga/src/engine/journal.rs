@@ -106,12 +106,13 @@ impl Durable<'_> {
     }
 
     async fn write(&self, append: Append) -> Result<(Append, Timestamp), Recording> {
-        // The common way: no copy is kept, for the committer hands the append back.
+        // The common way: no copy is kept, for the committer hands the append back. The other ways are behind
+        // pointers, so that no saga carries their states along.
         let (handed_back, answer) = self.committer.append(append).await;
         match (handed_back, answer) {
             (Some(append), Ok(Ok(at))) => Ok((append, at)),
-            (Some(append), Ok(Err(refusal))) => self.refused(append, refusal, false).await,
-            (Some(append), Err(error)) => self.insist(append, error).await,
+            (Some(append), Ok(Err(refusal))) => Box::pin(self.refused(append, refusal, false)).await,
+            (Some(append), Err(error)) => Box::pin(self.insist(append, error)).await,
             // The whole runtime is going down: leaders are dropped only with it.
             (None, _) => Err(Recording::Halted),
         }

@@ -11,7 +11,8 @@ use crate::machine::{State, StuckReason};
 use crate::outcome::{Outcome, outcome};
 use crate::policy::Defaults;
 use crate::store::Clock;
-use crate::{Labels, Saga, SagaId};
+use crate::timer::Deadlines;
+use crate::{Labels, Saga, SagaId, Timestamp};
 
 /// Drives one saga in memory, with all its retries, timeouts and compensations, and nothing that survives the
 /// process: for those who only need rollback. What the definition doesn't set has the default of
@@ -48,12 +49,14 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
     static DEFAULTS: Defaults = Defaults::new();
 
     let definition = S::definition();
-    let flow = TypedFlow::<&S, S>::new(saga, input, None);
+    let mut flow = TypedFlow::<&S, S>::new(saga, input, None);
     let (mailbox, cancel, labels) = (Mailbox::default(), CancelSignal::default(), Labels::new());
-    let id = SagaId::new();
-    let clock = Clock::system();
-    let deadline = definition.timeout.map(|timeout| clock.now().saturating_add(timeout));
-    let state = State::in_memory(definition, deadline);
+    let now = Timestamp::system_now();
+    let id = SagaId::new_at(now);
+    let deadline = definition.timeout.map(|timeout| now.saturating_add(timeout));
+    let deadlines = Deadlines::new(definition.steps.len());
+    let begun = deadlines.origin();
+    let mut state = State::in_memory(definition, deadline);
     let mut driver = Driver {
         saga: id,
         definition,
@@ -61,19 +64,22 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
         flow: &flow,
         labels: &labels,
         cancel: &cancel,
+        deadlines: &deadlines,
         mailbox: &mailbox,
         workers: None,
-        clock,
+        clock: Clock::showing_at(now, begun),
+        begun,
         journal: Journal::Nowhere,
         span: super::trace::saga_span(definition, id),
         wait_max: Duration::MAX,
     };
     let broken = |message: String| Outcome::Stuck(StuckReason::IllegalJournal { message });
-    let state = match driver.drive(state, None, || ()).await {
-        Ok(Stop::Rests(state)) => state,
+    match driver.drive(&mut state, None, || ()).await {
+        Ok(Stop::Rests) => {}
         Ok(Stop::Released(_)) => return broken("a saga without a store was released".to_owned()),
         Err(halt) => return broken(format!("{halt:?}")),
-    };
+    }
+    drop(driver);
     let output = || flow.output().ok_or(());
     match outcome(&state, output) {
         Some(Ok(outcome)) => outcome,

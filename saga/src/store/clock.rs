@@ -22,7 +22,12 @@ impl Clock {
     /// A clock that shows `now` now.
     #[must_use]
     pub fn showing(now: Timestamp) -> Self {
-        Self { at: now, instant: Instant::now() }
+        Self::showing_at(now, Instant::now())
+    }
+
+    /// A clock that showed `at` at `instant`.
+    pub(crate) const fn showing_at(at: Timestamp, instant: Instant) -> Self {
+        Self { at, instant }
     }
 
     /// What it shows.
