@@ -55,10 +55,11 @@ impl Task {
     pub(super) fn spawn(self, inner: &Arc<Inner>, live: Arc<Live>) {
         let span = saga_span(self.definition, self.id);
         let inner = Arc::clone(inner);
+        // Behind a pointer: the runtime moves a task about before it runs.
         if span.is_disabled() {
-            tokio::spawn(self.drive(inner, live, span));
+            tokio::spawn(Box::pin(self.drive(inner, live, span)));
         } else {
-            tokio::spawn(self.drive(inner, live, span.clone()).instrument(span));
+            tokio::spawn(Box::pin(self.drive(inner, live, span.clone())).instrument(span));
         }
     }
 
