@@ -10,7 +10,7 @@ use steno::{
 use tokio::runtime::Runtime;
 
 /// A saga execution coordinator with its registry.
-pub struct Peer {
+pub(crate) struct Peer {
     coordinator: SecClient,
     registry: Arc<ActionRegistry<FourSteps>>,
     actions: [Arc<dyn steno::Action<FourSteps>>; 4],
@@ -26,7 +26,7 @@ impl SagaType for FourSteps {
 const NODES: [&str; 4] = ["first", "second", "third", "fourth"];
 
 impl Peer {
-    pub fn new(runtime: &Runtime) -> Self {
+    pub(crate) fn new(runtime: &Runtime) -> Self {
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let store = Arc::new(steno::InMemorySecStore::new());
         // It spawns its task on the runtime at hand.
@@ -44,7 +44,7 @@ impl Peer {
         Self { coordinator, registry: Arc::new(registry), actions }
     }
 
-    pub async fn drive(&self, units: u32) {
+    pub(crate) async fn drive(&self, units: u32) {
         for unit in 0..units {
             let mut dag = DagBuilder::new(SagaName::new("four-steps"));
             for (node, action) in NODES.iter().zip(&self.actions) {
