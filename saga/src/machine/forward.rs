@@ -5,14 +5,18 @@ use super::state::Turn;
 use super::{Action, Event, SagaState, Situation, State, StepStatus, StuckReason, Task};
 use crate::{Cause, Definition, FailureKind, StepFailure};
 
+/// What a refusal of a cancel, or of the deadline, is called: it lets a saga past the point of no return go on.
+pub(super) const CANCEL: &str = "cancel";
+pub(super) const TIMEOUT: &str = "timeout";
+
 impl State {
     pub(super) fn forward(&self, definition: &Definition, situation: &Situation<'_>) -> Action {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= situation.now);
         if self.is_past_pivot(definition) {
             match &self.turn {
-                Some(Turn::Cancelled(_)) => return refuse("cancel"),
-                Some(Turn::TimedOut) => return refuse("timeout"),
-                _ if is_late => return refuse("timeout"),
+                Some(Turn::Cancelled(_)) => return refuse(CANCEL),
+                Some(Turn::TimedOut) => return refuse(TIMEOUT),
+                _ if is_late => return refuse(TIMEOUT),
                 Some(Turn::StepFailed(step)) => return self.stop_past_pivot(definition, *step, situation),
                 None => {}
             }
@@ -58,12 +62,7 @@ impl State {
         if !situation.running.is_empty() {
             return Action::Wait { until: None };
         }
-        let askable = (0..self.steps.len()).filter(|&step| {
-            let state = &self.steps[step];
-            state.doubt
-                && definition.steps[step].has_verify
-                && matches!(state.status, StepStatus::Waiting | StepStatus::Unverified)
-        });
+        let askable = (0..self.steps.len()).filter(|&step| self.is_askable(definition, step));
         // A backoff of the step itself is no reason to wait before it is asked.
         let due = |step: usize| self.steps[step].verify_attempts == 0;
         let (first, later): (Vec<_>, Vec<_>) = askable.partition(|&step| due(step));
@@ -90,6 +89,14 @@ impl State {
             .collect();
         let plan = situation.defaults.compensation(definition).plan(&cause, &done);
         Action::Record(Event::CompensationStarted { cause, plan })
+    }
+
+    /// Whether `step` is in doubt, and there is somebody left to ask.
+    pub(super) fn is_askable(&self, definition: &Definition, step: usize) -> bool {
+        let state = &self.steps[step];
+        state.doubt
+            && definition.steps[step].has_verify
+            && matches!(state.status, StepStatus::Waiting | StepStatus::Unverified)
     }
 
     fn failure_of(&self, definition: &Definition, step: usize) -> StepFailure {

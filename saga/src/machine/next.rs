@@ -34,12 +34,7 @@ impl State {
         if !situation.running.is_empty() {
             return Action::Wait { until: None };
         }
-        let state = match cause {
-            Cause::StepFailed { .. } => SagaState::Compensated,
-            Cause::Cancelled { .. } => SagaState::Cancelled,
-            Cause::TimedOut => SagaState::TimedOut,
-        };
-        self.end(definition, state)
+        self.end(definition, end_of(cause))
     }
 
     /// What is left to do in one stage of the way back; `None` where it is behind.
@@ -91,7 +86,7 @@ impl State {
     }
 
     /// Every step with an effect, known or possible, that should be undone and is not.
-    fn left_behind(&self, definition: &Definition) -> Vec<NotUndone> {
+    pub(super) fn left_behind(&self, definition: &Definition) -> Vec<NotUndone> {
         let planned =
             |step| self.undo_plan().is_some_and(|plan| plan.stages.iter().flatten().any(|&of| of == step));
         let mut not_undone = Vec::new();
@@ -100,7 +95,7 @@ impl State {
             let reason = match (known.kind, state.status) {
                 (StepKind::NothingToUndo, _) | (_, StepStatus::Undone) => continue,
                 (_, StepStatus::UndoFailed) => match &state.failure {
-                    Some(failure) => format!("its undo {}", failure.message),
+                    Some(failure) => format!("its undo failed: {}", failure.message),
                     None => "its undo failed".to_owned(),
                 },
                 (_, StepStatus::Done) if self.phase == Phase::Abandoned => "the saga was given up".to_owned(),
@@ -114,6 +109,15 @@ impl State {
             not_undone.push(NotUndone { step: known.name.to_string(), reason });
         }
         not_undone
+    }
+}
+
+/// How a saga that turned back for this cause ends, where everything is undone.
+pub(super) const fn end_of(cause: &Cause) -> SagaState {
+    match cause {
+        Cause::StepFailed { .. } => SagaState::Compensated,
+        Cause::Cancelled { .. } => SagaState::Cancelled,
+        Cause::TimedOut => SagaState::TimedOut,
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::apply::IllegalEvent;
+use super::forward::CANCEL;
 use super::{By, Event, State};
 use crate::{Definition, Payload};
 
@@ -46,7 +47,7 @@ impl Request {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Cancel { .. } => "cancel",
+            Self::Cancel { .. } => CANCEL,
             Self::Retry => "retry",
             Self::Skip { .. } => "skip",
             Self::Supply { .. } => "supply",
