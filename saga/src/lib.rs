@@ -6,6 +6,7 @@ mod context;
 mod error;
 mod failure;
 mod id;
+mod id_map;
 mod payload;
 mod timer;
 

@@ -1,8 +1,6 @@
 //! The sagas that this process drives now.
 
 use std::any::Any;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -12,6 +10,7 @@ use super::start::StartError;
 use crate::SagaId;
 use crate::context::CancelSignal;
 use crate::engine::{Mailbox, Signal};
+use crate::id_map::IdMap;
 use crate::machine::State;
 
 /// One saga that is driven: how it is reached, and what its waiters hear.
@@ -81,12 +80,11 @@ impl Live {
 #[derive(Debug)]
 pub(crate) struct LiveSagas {
     shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
     count: AtomicUsize,
     pub(crate) emptied: Notify,
 }
 
-type Shard = HashMap<SagaId, Arc<Live>>;
+type Shard = IdMap<Arc<Live>>;
 
 const SHARDS: usize = 32;
 
@@ -94,7 +92,6 @@ impl Default for LiveSagas {
     fn default() -> Self {
         Self {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            hasher: RandomState::new(),
             count: AtomicUsize::new(0),
             emptied: Notify::new(),
         }
@@ -139,8 +136,7 @@ impl LiveSagas {
     }
 
     fn shard(&self, saga: SagaId) -> MutexGuard<'_, Shard> {
-        let hash = usize::try_from(self.hasher.hash_one(saga) % SHARDS as u64).unwrap_or_default();
-        lock(&self.shards[hash])
+        lock(&self.shards[saga.shard(SHARDS)])
     }
 }
 

@@ -3,7 +3,6 @@
 mod shard;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +22,6 @@ use crate::{SagaId, Timestamp, WorkerId};
 #[derive(Debug)]
 pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
     keys: Mutex<HashMap<(String, String), SagaId>>,
     leases: Mutex<HashMap<WorkerId, Timestamp>>,
     clock: Clock,
@@ -44,7 +42,6 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            hasher: RandomState::new(),
             keys: Mutex::default(),
             leases: Mutex::default(),
             clock: Clock::system(),
@@ -63,8 +60,7 @@ impl MemoryStore {
     }
 
     fn shard(&self, saga: SagaId) -> MutexGuard<'_, Shard> {
-        let hash = usize::try_from(self.hasher.hash_one(saga) % SHARDS as u64).unwrap_or_default();
-        lock(&self.shards[hash])
+        lock(&self.shards[saga.shard(SHARDS)])
     }
 
     fn each_shard(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {

@@ -1,16 +1,15 @@
 //! A part of the memory store that is locked on its own.
 
-use std::collections::{HashMap, HashSet};
-
+use crate::id_map::{IdMap, IdSet};
 use crate::machine::{Event, Record, Request, SagaStarted, SagaState};
 use crate::store::{Claim, HeadChange, SagaInstance};
 use crate::{SagaId, Timestamp, WorkerId};
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    pub(super) sagas: HashMap<SagaId, Entry>,
+    pub(super) sagas: IdMap<Entry>,
     /// Sagas that have no owner, or unanswered requests, and have not ended.
-    pub(super) open: HashSet<SagaId>,
+    pub(super) open: IdSet,
     /// How many sagas each owner has. A search looks at all sagas only where one of these is dead.
     owners: Vec<(WorkerId, usize)>,
 }
