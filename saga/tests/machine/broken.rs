@@ -250,6 +250,22 @@ fn defaults_hold_where_the_definition_says_nothing() {
 }
 
 #[test]
+fn a_saga_that_cannot_be_driven_is_given_up_by_whoever_parks_it() {
+    // Without the definition at hand the report has no names.
+    let saga = of(&[&["a"], &["b"]]);
+    let events = vec![
+        done(0),
+        parked(),
+        claimed(),
+        denied("retry"),
+        parked(),
+        abandoned(),
+        left(SagaState::Failed, &["step 1"]),
+    ];
+    assert_eq!(names(&saga, &after_begun(&saga, events)), [""; 0]);
+}
+
+#[test]
 fn a_whole_story_breaks_no_rule() {
     let saga = of(&[&["a"], &["b"], &["c"]]);
     let events = vec![

@@ -37,9 +37,19 @@ pub(super) fn end_is_last(moment: &Moment<'_>) -> Option<String> {
 }
 
 pub(super) fn owned(moment: &Moment<'_>) -> Option<String> {
-    let needs_owner = !matches!(moment.event(), Event::SagaStarted(_) | Event::Claimed { .. });
-    let is_owned = moment.facts.is_owned || moment.facts.is_ended;
-    broken_if(needs_owner && !is_owned, || format!("`{}` of nobody", moment.event().kind()))
+    let (event, facts) = (moment.event(), moment.facts);
+    let is_parked = facts.stuck.is_some() || facts.is_given_up;
+    let may_be_unowned = match event {
+        Event::SagaStarted(_) | Event::Claimed { .. } => true,
+        // Whoever parked it may give it up at once.
+        Event::Stuck { .. }
+        | Event::RequestRefused { .. }
+        | Event::Abandoned { .. }
+        | Event::Ended { .. } => is_parked,
+        _ => false,
+    };
+    let is_owned = facts.is_owned || facts.is_ended;
+    broken_if(!is_owned && !may_be_unowned, || format!("`{}` of nobody", event.kind()))
 }
 
 pub(super) fn released_at_rest(moment: &Moment<'_>) -> Option<String> {
