@@ -8,6 +8,7 @@ mod retry;
 
 use std::time::Duration;
 
+pub(crate) use compensation::Order;
 pub use compensation::{
     Compensation, CompensationStrategy, OnUndoFailure, UndoPlan, best_effort, custom, parallel, sequential,
 };

@@ -1,6 +1,6 @@
 //! Events, in short.
 
-use saga::machine::{By, Event, NotUndone, SagaStarted, SagaState, StuckReason, Then};
+use saga::machine::{By, Event, NotUndone, Record, SagaStarted, SagaState, StuckReason, Then};
 use saga::policy::{OnUndoFailure, UndoPlan};
 use saga::{Cause, Definition, FailureKind, Labels, Payload, StepError, StepFailure, Timestamp, WorkerId};
 
@@ -32,6 +32,11 @@ pub(crate) fn started(definition: &Definition, start_at: Timestamp, owner: Optio
 /// A saga that is owned and begins at once.
 pub(crate) fn begun(definition: &Definition) -> Event {
     Event::SagaStarted(Box::new(started(definition, NOW, Some(WorkerId::new()))))
+}
+
+/// A saga that nobody owns yet.
+pub(crate) fn waiting(definition: &Definition) -> Event {
+    Event::SagaStarted(Box::new(started(definition, NOW, None)))
 }
 
 pub(crate) fn claimed() -> Event {
@@ -168,4 +173,8 @@ pub(crate) fn left(state: SagaState, steps: &[&str]) -> Event {
         steps.iter().map(|step| format!(r#"{{"step":"{step}","reason":"so"}}"#)).collect();
     let not_undone: Vec<NotUndone> = encoded.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     Event::Ended { state, not_undone }
+}
+
+pub(crate) fn journal(events: Vec<Event>) -> Vec<Record> {
+    events.into_iter().zip(0..).map(|(event, sequence)| Record { sequence, at: NOW, event }).collect()
 }

@@ -3,7 +3,7 @@
 use saga::FailureKind::{Business, InDoubt, Transient};
 use saga::machine::Task::{Execute, Undo, Verify};
 use saga::machine::{Action, Event, SagaState, Situation, State, StepSet, StepStatus, StuckReason, Task};
-use saga::policy::{Defaults, OnUndoFailure, parallel, secs};
+use saga::policy::{Defaults, OnUndoFailure, millis, parallel, secs};
 use saga::{Cause, Definition, StepError, StepFailure};
 
 use crate::events::*;
@@ -154,6 +154,17 @@ fn a_cancel_lets_the_running_attempt_end_and_undoes_it_too() {
     let saga = of(&[&["a"]]);
     assert_eq!(next_beside(&saga, &[0], vec![cancelled()]), Action::Wait { until: None });
     assert_eq!(next(&saga, vec![cancelled(), done(0)]), Action::Record(back(by_cancel(), &[0])));
+}
+
+#[test]
+fn no_wait_sleeps_past_the_deadline_unless_the_saga_cannot_turn_back() {
+    let mut saga = of_stubborn(&[&["a!"], &["b>"]]);
+    saga.timeout = Some(millis(500));
+    let deadline = NOW.saturating_add(millis(500));
+    assert_eq!(next_beside(&saga, &[0], vec![]), Action::Wait { until: Some(deadline) });
+    let backoff = vec![failed(0, 1, Transient, RETRY)];
+    assert_eq!(next(&saga, backoff), Action::Wait { until: Some(deadline) });
+    assert_eq!(next_beside(&saga, &[1], vec![done(0)]), Action::Wait { until: None });
 }
 
 #[test]
@@ -414,5 +425,8 @@ fn done_at_most_once() -> Event {
 fn undos_are_recorded_in_the_order_of_the_plan() {
     let saga = of(&[&["a"], &["b"], &["c"]]);
     let events = vec![done(0), done(1), refused(2), back(by_failure(2, Business), &[1, 0]), undone(0)];
+    assert_eq!(refusal(&saga, events), "the undos before it are not behind");
+    let mut events = vec![done(0), done(1), refused(2), back(by_failure(2, Business), &[1, 0])];
+    events.extend([undo_failed(1, 1, GIVE_UP), undone(0)]);
     assert_eq!(refusal(&saga, events), "the undos before it are not behind");
 }

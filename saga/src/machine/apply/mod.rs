@@ -44,7 +44,9 @@ impl State {
             (_, Event::SagaStarted(_)) => Err("the saga has started already"),
 
             (_, Event::Claimed { .. }) => self.claimed(definition),
-            _ if self.is_released => Err("nobody owns the saga: it has to be claimed first"),
+            _ if self.is_released && !self.rests_with(event) => {
+                Err("nobody owns the saga: it has to be claimed first")
+            }
             (_, Event::Released { .. }) => self.released(),
             (_, Event::Stuck { reason }) => self.parked(reason),
             (_, Event::RequestRefused { request, .. }) => self.refused(definition, request),
@@ -75,6 +77,19 @@ impl State {
                 Direction::Backward => self.take_backward(definition, event),
             },
         }
+    }
+
+    /// Whether whoever parked the saga may still say this: a saga that cannot be driven can be given up at once.
+    fn rests_with(&self, event: &Event) -> bool {
+        let is_parked = matches!(self.phase, Phase::Stuck(_) | Phase::Abandoned);
+        let is_last_word = matches!(
+            event,
+            Event::Stuck { .. }
+                | Event::RequestRefused { .. }
+                | Event::Abandoned { .. }
+                | Event::Ended { .. }
+        );
+        is_parked && is_last_word
     }
 
     fn take_forward(&mut self, definition: &Definition, event: &Event) -> Fit {
