@@ -137,6 +137,7 @@ fn prepare(path: &Path, options: &SqliteOptions) -> Result<Connection, SqlError>
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(64);
+    schema::check(&connection, path)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(SqlError::Store(StoreError::unusable(format!(
