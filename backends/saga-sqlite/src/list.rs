@@ -141,15 +141,14 @@ mod tests {
     #[test]
     fn a_page_is_read_along_an_index_whatever_the_filter() {
         let at = Timestamp::from_micros(7);
-        let plain = SagaFilter::new();
+        let all = SagaFilter::new();
         for sort in [Sort::NewestFirst, Sort::OldestFirst] {
             for filter in [
-                plain.clone(),
-                plain.clone().state(SagaState::Stuck),
-                plain.clone().definition("order").created(at..at),
-                plain.clone().label("customer", "c-17"),
-                plain
-                    .clone()
+                all.clone(),
+                all.clone().state(SagaState::Stuck),
+                all.clone().definition("order").created(at..at),
+                all.clone().label("customer", "c-17"),
+                all.clone()
                     .label("customer", "c-17")
                     .label("region", "eu")
                     .state(SagaState::Failed)
@@ -165,8 +164,8 @@ mod tests {
                         "SEARCH label USING PRIMARY KEY (name=? AND value=?"
                     };
                     assert!(plan.contains(index), "{plan}");
-                    if filter.cursor.is_some() {
-                        assert!(plan.contains("(created_at,id)") || plan.contains("created_at"), "{plan}");
+                    if filter.cursor.is_some() && filter.created_from.is_none() {
+                        assert!(plan.contains("(created_at,id)"), "{plan}");
                     }
                 }
             }

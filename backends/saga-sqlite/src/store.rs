@@ -261,3 +261,21 @@ impl QueryStore for SqliteStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_survive_the_loss_of_power_unless_asked_otherwise() {
+        let directory = std::env::temp_dir().join(format!("saga-sqlite-{}", SagaId::new()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let options = SqliteOptions::new(directory.join("sagas.db"));
+        for (options, expected) in [(options.clone(), 2), (options.durability(Durability::ProcessCrash), 1)] {
+            let connection = prepare(&options.path, &options).unwrap();
+            let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            assert_eq!((number("synchronous").unwrap(), number("fullfsync").unwrap()), (expected, 1));
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
