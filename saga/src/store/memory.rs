@@ -101,10 +101,12 @@ impl MemoryStore {
                 (entry.head, entry.updated_at) = (head, at);
             }
             let is_open = entry.head.owner.is_none() || !entry.requests.is_empty();
-            if append.head.is_some() && is_open && !entry.head.state.is_ended() {
-                shard.unowned.insert(append.saga);
-            } else if append.head.is_some() || append.answered.is_some() {
-                shard.unowned.remove(&append.saga);
+            if append.head.is_some() || append.answered.is_some() {
+                if is_open && !entry.head.state.is_ended() {
+                    shard.unowned.insert(append.saga);
+                } else {
+                    shard.unowned.remove(&append.saga);
+                }
             }
         }
         if append.head.is_some_and(|head| head.state.is_ended()) {
@@ -199,7 +201,10 @@ impl MemoryStore {
             self.extend(entry, std::iter::once(Event::Claimed { worker: claim.worker }), now);
             entry.head.owner = Some(claim.worker);
             entry.updated_at = now;
-            shard.unowned.remove(&saga);
+            // One with requests stays: its owner's heartbeat tells of them until they are answered.
+            if entry.requests.is_empty() {
+                shard.unowned.remove(&saga);
+            }
             claimed.push(saga);
         }
         claimed

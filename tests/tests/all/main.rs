@@ -1,1 +1,3 @@
 //! All behaviours, in one program: one link is faster than many.
+
+mod requests;
