@@ -104,8 +104,10 @@ impl<'a> Driver<'a> {
             self.commit(&mut drive, Handover::Kept).await?;
         }
         on_recorded();
-        if self.mailbox.take(Signal::Requests) {
-            self.answer_requests(&mut drive).await?;
+        if self.mailbox.take(Signal::Requests)
+            && let Some(stop) = self.answer_requests(&mut drive).await?
+        {
+            return Ok(stop);
         }
         loop {
             let now = self.clock.at(drive.now);
@@ -201,7 +203,7 @@ impl<'a> Driver<'a> {
             Woken::Due => {}
             Woken::Signalled => {
                 if self.mailbox.take(Signal::Requests) {
-                    self.answer_requests(drive).await?;
+                    return self.answer_requests(drive).await;
                 }
             }
         }
@@ -268,29 +270,36 @@ impl<'a> Driver<'a> {
         self.draft(drive, event)
     }
 
-    /// Answers what was asked of the saga, each request by an event.
-    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<(), Halt> {
-        let Journal::Durable(journal) = &mut self.journal else { return Ok(()) };
+    /// Answers what was asked of the saga, each request by an event. A saga that got an output from an operator goes
+    /// back to the store: whoever takes it up, at once, restores all outputs from the journal, that one too.
+    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<Option<Stop>, Halt> {
+        let Journal::Durable(journal) = &mut self.journal else { return Ok(None) };
         let requests = match journal.store.requests(self.saga).await {
             Ok(requests) => requests,
             Err(error) => {
                 // The next heartbeat says again that there are requests.
                 tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
-                return Ok(());
+                return Ok(None);
             }
         };
-        let mut is_cancelled = false;
+        let (mut is_cancelled, mut is_supplied) = (false, false);
         for (number, request) in requests {
             journal.answered = Some(number);
             let answer = drive.state.answer(self.definition, &request);
             is_cancelled |= matches!(answer, Event::CancelRequested { .. });
+            is_supplied |= matches!(answer, Event::StepCompleted { .. });
             drive.state.apply(self.definition, &answer)?;
             drive.drafts.push(answer);
+        }
+        if is_supplied {
+            self.draft(drive, Event::Released { until: None })?;
+            self.commit(drive, Handover::ReleasedUntil(None)).await?;
+            return Ok(Some(Stop::Released(None)));
         }
         self.commit(drive, Handover::Kept).await?;
         if is_cancelled {
             self.cancel.set();
         }
-        Ok(())
+        Ok(None)
     }
 }

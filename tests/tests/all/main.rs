@@ -1,3 +1,4 @@
 //! All behaviours, in one program: one link is faster than many.
 
+mod operators;
 mod requests;
