@@ -1,4 +1,6 @@
 //! All behaviours, in one program: one link is faster than many.
 
+mod crash_driver;
 mod operators;
 mod requests;
+mod takeover;
