@@ -147,8 +147,13 @@ impl Inner {
 
     /// Remembers a saga that this worker owns and nobody drives.
     pub(crate) fn adopt_later(&self, saga: SagaId) {
-        self.agenda().orphans.push(saga);
+        self.adopt_again(saga);
         self.claim_soon.notify_one();
+    }
+
+    /// Remembers a saga that the search for work could not take up: it is tried again after a pause.
+    pub(crate) fn adopt_again(&self, saga: SagaId) {
+        self.agenda().orphans.push(saga);
     }
 
     pub(crate) fn take_orphans(&self) -> Vec<SagaId> {

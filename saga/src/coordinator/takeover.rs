@@ -125,16 +125,16 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
         return;
     }
     // Before the claim: claims without a drive would look as if the saga killed its workers.
-    let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() else { return inner.adopt_later(saga) };
+    let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() else { return inner.adopt_again(saga) };
     let instance = match inner.store.instance(saga).await {
         Ok(Some(instance)) => instance,
         Ok(None) => return,
-        Err(_) => return inner.adopt_later(saga),
+        Err(_) => return inner.adopt_again(saga),
     };
     if instance.state.is_ended() || instance.owner != Some(inner.worker) {
         return;
     }
-    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_later(saga) };
+    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_again(saga) };
     let head = HeadChange { state: instance.state, owner: Some(inner.worker), wake_at: None };
     let append = Append {
         saga,
@@ -147,7 +147,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
     match answer {
         Ok(Ok(_)) => adopt(inner, saga, place).await,
         Ok(Err(_)) => {}
-        Err(_) => inner.adopt_later(saga),
+        Err(_) => inner.adopt_again(saga),
     }
 }
 
@@ -159,7 +159,7 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
         let page = inner.store.list(&filter).await?;
         for SagaInstance { id, owner, .. } in page.sagas {
             if owner == Some(inner.worker) && inner.live.get(id).is_none() {
-                inner.adopt_later(id);
+                inner.adopt_again(id);
             }
         }
         let Some(next) = page.next else { return Ok(()) };
@@ -179,7 +179,7 @@ async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
             tracing::warn!(saga.id = %saga, %error, "a claimed saga cannot be read; it is tried again");
             inner.live.leave(saga, &live);
             live.set_rest(super::live::Rest::HandedOver);
-            return inner.adopt_later(saga);
+            return inner.adopt_again(saga);
         }
     };
     match taken_up {
@@ -193,7 +193,7 @@ async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
             live.set_rest(super::live::Rest::HandedOver);
             if let Err(error) = park::park(inner, saga, reason).await {
                 tracing::warn!(saga.id = %saga, %error, "a saga cannot be parked; it is tried again");
-                inner.adopt_later(saga);
+                inner.adopt_again(saga);
             }
         }
     }

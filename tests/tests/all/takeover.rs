@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saga::policy::{hours, millis, minutes, secs};
-use saga::testing::{Faults, FaultyStore, Harm, Moment};
+use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{
     Coordinator, CoordinatorBuilder, MemoryStore, Outcome, SagaHandle, StartError, StartOptions, Store,
 };
@@ -67,7 +67,8 @@ async fn a_saga_that_waits_for_a_place_is_not_taken_for_one_that_kills_its_worke
     let coordinator = builder.max_concurrent_sagas(1).build().await.unwrap();
     fail(&faults, &["append", "append"], Moment::Before);
     fail(&faults, &["append"], Moment::After);
-    fail(&faults, &["load"], Moment::Before);
+    // So it is taken up only after the other has its place.
+    fail(&faults, &["load", "read the instance"], Moment::Before);
     let Err(StartError::Store { saga, .. }) = coordinator.start::<Trip>(1).await else { panic!("started") };
     trip.feel(TripStep::Hotel, Mood::Slow(minutes(1)));
     let second = coordinator.start::<Trip>(10).await.unwrap();
@@ -84,6 +85,24 @@ async fn a_worker_whose_lease_ran_out_goes_on_with_its_own_sagas() {
     let handle = coordinator.start::<Trip>(1).await.unwrap();
     store.retire(coordinator.worker()).await.unwrap();
     assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_owner_whose_append_got_no_answer_does_not_take_the_new_owners_for_its_own() {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
+    let (stale, current) = (slow(secs(10)), slow(minutes(2)));
+    let worlds = (stale.world.clone(), current.world.clone());
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = Coordinator::builder(store).saga(stale).poll_interval(hours(1)).build().await.unwrap();
+    let saga = first.start::<Trip>(1).await.unwrap().id();
+    memory.retire(first.worker()).await.unwrap();
+    let second = Coordinator::builder_shared(memory).saga(current).build().await.unwrap();
+    fail(&faults, &["append"], Moment::Before);
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
+    let steps = |world: &Ledger| world.entries().into_iter().map(|entry| entry.step).collect::<Vec<_>>();
+    assert_eq!(steps(&worlds.0), ["hotel"]);
+    assert_eq!(steps(&worlds.1), ["hotel", "pay", "mail"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,4 +144,21 @@ async fn a_wake_up_is_not_lost_by_a_search_before_its_time() {
     coordinator.start_with::<Trip>(1, delayed(hours(5))).await.unwrap();
     assert_eq!(outcome(&first).await, Outcome::Completed(4));
     assert!(began.elapsed() < secs(12), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_is_not_asked_without_a_pause() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    fail(&faults, &["append", "append"], Moment::Before);
+    fail(&faults, &["append"], Moment::After);
+    fail(&faults, &["load"], Moment::Before);
+    fail(&faults, &["read the instance"; 10], Moment::Before);
+    let began = Instant::now();
+    let Err(StartError::Store { saga, .. }) = coordinator.start::<Trip>(1).await else { panic!("started") };
+    while faults.calls().iter().filter(|call| call.text == "read the instance").count() < 10 {
+        sleep(millis(1)).await;
+    }
+    assert!(began.elapsed() > millis(500), "{:?}", began.elapsed());
+    assert_eq!(outcome(&coordinator.handle(saga)).await, Outcome::Completed(4));
 }
