@@ -91,7 +91,7 @@ impl Saga for Writing {
         slots.map(OnceLock::into_inner)
     }
 
-    fn output(slots: Self::Slots) -> Option<u64> {
+    fn output(slots: &mut Self::Slots) -> Option<u64> {
         slots[2].get().copied()
     }
 }

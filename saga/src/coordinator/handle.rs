@@ -83,7 +83,8 @@ impl<S: Saga> SagaHandle<S> {
             }
             let instance = self.inner.store.instance(self.id).await?;
             let instance = instance.ok_or(OutcomeError::NotFound { saga: self.id })?;
-            if (instance.state.is_ended() || instance.state == crate::SagaState::Stuck)
+            let is_parked = instance.state == crate::SagaState::Stuck && !self.is_asked().await?;
+            if (instance.state.is_ended() || is_parked)
                 && let Some(outcome) = self.recorded().await?
             {
                 return Ok(outcome);
@@ -99,11 +100,16 @@ impl<S: Saga> SagaHandle<S> {
         state: &State,
         output: &std::sync::Mutex<Option<Box<dyn std::any::Any + Send>>>,
     ) -> Result<Option<Outcome<S::Output>>, OutcomeError> {
-        if state.saga_state() == crate::SagaState::Stuck
-            && let Ok(Some(now)) = self.inner.store.instance(self.id).await
-            && now.state != crate::SagaState::Stuck
-        {
-            return Ok(None);
+        if state.saga_state() == crate::SagaState::Stuck {
+            // Whoever asked for something and then for the outcome wants the one that comes of it.
+            if self.is_asked().await.unwrap_or(false) {
+                return Ok(None);
+            }
+            if let Ok(Some(now)) = self.inner.store.instance(self.id).await
+                && now.state != crate::SagaState::Stuck
+            {
+                return Ok(None);
+            }
         }
         // The first who asks gets the value; who comes later reads it from the store.
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -113,6 +119,11 @@ impl<S: Saga> SagaHandle<S> {
             Some(Ok(outcome)) => Ok(Some(outcome)),
             Some(Err(())) | None => self.recorded().await,
         }
+    }
+
+    /// Whether something is asked of the saga that is not carried out yet.
+    async fn is_asked(&self) -> Result<bool, StoreError> {
+        Ok(!self.inner.store.requests(self.id).await?.is_empty())
     }
 
     /// The outcome as the journal tells it; `None` for a saga that goes on.

@@ -115,8 +115,11 @@ impl<'a> Driver<'a> {
             if self.mailbox.has(Signal::Halt) {
                 return Err(Halt::Halted);
             }
-            if self.mailbox.take(Signal::Requests) {
-                Box::pin(self.answer_requests(&mut drive)).await?;
+            // Before anything begins: a cancel that has come is carried out first.
+            if self.mailbox.take(Signal::Requests)
+                && let Some(stop) = Box::pin(self.answer_requests(&mut drive)).await?
+            {
+                return Ok(stop);
             }
             if drive.state.deadline().is_some() {
                 drive.now = Instant::now();
@@ -220,6 +223,7 @@ impl<'a> Driver<'a> {
         }
         match self.woken(drive, until).await {
             Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
+            // What was signalled is looked at by the loop.
             Woken::Due | Woken::Signalled => {}
         }
         Ok(None)
@@ -285,29 +289,37 @@ impl<'a> Driver<'a> {
         self.draft(drive, event)
     }
 
-    /// Answers what was asked of the saga, each request by an event.
-    async fn answer_requests(&mut self, drive: &mut Drive<'a, '_>) -> Result<(), Halt> {
-        let Journal::Durable(journal) = &mut self.journal else { return Ok(()) };
+    /// Answers what was asked of the saga, each request by an event. A saga that got an output from an operator goes
+    /// back to the store: whoever takes it up, at once, restores all outputs from the journal, that one too.
+    async fn answer_requests(&mut self, drive: &mut Drive<'a, '_>) -> Result<Option<Stop>, Halt> {
+        let Journal::Durable(journal) = &mut self.journal else { return Ok(None) };
         let requests = match journal.store.requests(self.saga).await {
             Ok(requests) => requests,
             Err(error) => {
-                // The next heartbeat says again that there are requests.
+                // Asked again before the next attempt begins, and when a heartbeat says that there are requests.
+                self.mailbox.put_back(Signal::Requests);
                 tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
-                return Ok(());
+                return Ok(None);
             }
         };
-        let mut is_cancelled = false;
+        let (mut is_cancelled, mut is_supplied) = (false, false);
         for (number, request) in requests {
             journal.answered = Some(number);
             let answer = drive.state.answer(self.definition, &request);
             is_cancelled |= matches!(answer, Event::CancelRequested { .. });
+            is_supplied |= matches!(answer, Event::StepCompleted { .. });
             drive.state.apply(self.definition, &answer)?;
             drive.drafts.push(answer);
+        }
+        if is_supplied {
+            self.draft(drive, Event::Released { until: None })?;
+            self.commit(drive, Handover::ReleasedUntil(None)).await?;
+            return Ok(Some(Stop::Released(None)));
         }
         self.commit(drive, Handover::Kept).await?;
         if is_cancelled {
             self.cancel.set();
         }
-        Ok(())
+        Ok(None)
     }
 }
