@@ -40,6 +40,7 @@ fn a_branch_that_is_done_by_hand_leaves_the_failure_of_another_as_it_is() {
         failed(1, "ship"),
         failed(2, "mail"),
         Event::Stuck { reason: Box::new(parked) },
+        Event::Claimed { worker: WorkerId::new() },
         done(1, By::Operator { note: "by car".to_owned() }),
     ];
     let journal: Vec<Record> =
