@@ -15,7 +15,8 @@ pub struct Backend {
     pub every: u64,
 }
 
-/// All of them. A new one is one line.
+/// All of them. A new one is one line; one that a process opens for itself is opened anew in each call of what `fresh`
+/// returned, which keeps its folder alive.
 pub const BACKENDS: &[Backend] = &[Backend { name: "memory", fresh: memory_store, every: 1 }];
 
 /// A number from the environment, to test more, or less, than by default.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, advance, timeout};
 
-use super::faults::{Faults, FaultyStore};
+use super::faults::Faults;
+use super::faulty_store::FaultyStore;
 use super::opening::OpenStore;
 use crate::store::{BoxFuture, Store};
 

@@ -1,27 +1,32 @@
 //! What tests of sagas and of stores need: a store that fails on command, a world that remembers what was done to
 //! it, a driver that lets the process die at every write, and the laws that every store keeps.
 //!
-//! The shortest way to test a saga is [`crash_at_every_write`]; a store is tested by [`store_tests!`](store_tests).
+//! The shortest way to test a saga is [`crash_at_every_write`]; [`CrashTest`] has the settings. A new store is tested
+//! by [`store_tests!`](store_tests), and put through [`GeneratedSaga`]s with [`CrashTest::stores`].
 
 mod crash;
 mod faults;
+mod faulty_store;
 mod generated;
 pub mod laws;
 mod ledger;
 mod life;
 mod opening;
 mod place;
+mod report;
 mod sameness;
 mod story;
 mod subject;
 mod verdict;
 
-pub use crash::{CrashFailure, CrashReport, CrashTest, crash_at_every_write};
-pub use faults::{Access, Call, Fault, Faults, FaultyStore, Harm, Moment};
+pub use crash::{CrashTest, crash_at_every_write};
+pub use faults::{Access, Call, Fault, Faults, Harm, Moment};
+pub use faulty_store::FaultyStore;
 pub use generated::GeneratedSaga;
 pub use ledger::{Deed, Ledger, LedgerEntry};
 pub use opening::{OpenStore, memory_store};
 pub use place::StorePlace;
+pub use report::{CrashFailure, CrashReport};
 
 #[doc(inline)]
 pub use crate::__durable_store_tests as durable_store_tests;

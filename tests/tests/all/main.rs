@@ -4,5 +4,6 @@ mod crash_driver;
 mod crowd;
 mod generated_sagas;
 mod operators;
+mod parked_branches;
 mod requests;
 mod takeover;

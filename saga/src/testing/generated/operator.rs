@@ -18,7 +18,13 @@ pub(super) async fn operate(
     let definition = world.plan.definition;
     let output = |step: &str| world.plan.output(definition.step_index(step).unwrap_or_default());
     let note = "as the plan says";
-    match (world.plan.operator, reason) {
+    // What a repair and a `retry` don't mend, such as a doubt about a step that runs at most once, is done by hand.
+    let is_repaired = world.is_repaired.load(Ordering::Relaxed);
+    let operator = match world.plan.operator {
+        Operator::Repairs if is_repaired => Operator::ActsByHand,
+        operator => operator,
+    };
+    match (operator, reason) {
         (Operator::GivesUp, StuckReason::UndoFailed { .. } | StuckReason::StepFailed { .. }) => {
             coordinator.abandon(saga, note).await?;
         }
