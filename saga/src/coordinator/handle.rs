@@ -12,7 +12,7 @@ use super::live::{Live, Rest};
 use super::view;
 use crate::machine::State;
 use crate::outcome::{Outcome, outcome};
-use crate::{PayloadError, Saga, SagaId, StoreError};
+use crate::{PayloadError, Saga, SagaId, SagaState, StoreError};
 
 /// A saga that was started: it goes on whether or not the handle is kept.
 pub struct SagaHandle<S> {
@@ -62,7 +62,8 @@ impl<S: Saga> SagaHandle<S> {
         self.id
     }
 
-    /// Waits until the saga ends or is parked, whichever process drives it, and says how.
+    /// Waits until the saga ends or is parked, whichever process drives it, and says how. A parked saga that an
+    /// operator has just asked to move on is waited for.
     pub async fn outcome(&self) -> Result<Outcome<S::Output>, OutcomeError> {
         if let Some(live) = &self.live
             && let Rest::Known(state, output) = live.rest().await
@@ -83,7 +84,8 @@ impl<S: Saga> SagaHandle<S> {
             }
             let instance = self.inner.store.instance(self.id).await?;
             let instance = instance.ok_or(OutcomeError::NotFound { saga: self.id })?;
-            if (instance.state.is_ended() || instance.state == crate::SagaState::Stuck)
+            let is_parked = instance.state == SagaState::Stuck && !self.is_being_moved().await?;
+            if (instance.state.is_ended() || is_parked)
                 && let Some(outcome) = self.recorded().await?
             {
                 return Ok(outcome);
@@ -93,17 +95,24 @@ impl<S: Saga> SagaHandle<S> {
         }
     }
 
+    /// Whether an operator asked for something, and no answer to it is recorded yet: then the saga doesn't rest.
+    async fn is_being_moved(&self) -> Result<bool, StoreError> {
+        Ok(!self.inner.store.requests(self.id).await?.is_empty())
+    }
+
     /// The outcome as this process saw it; `None` for a saga that was parked and may have gone on since.
     async fn told(
         &self,
         state: &State,
         output: &std::sync::Mutex<Option<Box<dyn std::any::Any + Send>>>,
     ) -> Result<Option<Outcome<S::Output>>, OutcomeError> {
-        if state.saga_state() == crate::SagaState::Stuck
-            && let Ok(Some(now)) = self.inner.store.instance(self.id).await
-            && now.state != crate::SagaState::Stuck
-        {
-            return Ok(None);
+        if state.saga_state() == SagaState::Stuck {
+            // In this order: a request that is answered between the two has changed the state by then.
+            let is_being_moved = self.is_being_moved().await?;
+            let now = self.inner.store.instance(self.id).await?;
+            if is_being_moved || now.is_some_and(|now| now.state != SagaState::Stuck) {
+                return Ok(None);
+            }
         }
         // The first who asks gets the value; who comes later reads it from the store.
         let mut output = output.lock().unwrap_or_else(PoisonError::into_inner).take();
