@@ -70,6 +70,18 @@ impl WorkerId {
     pub fn new() -> Self {
         Self(fresh_uuid())
     }
+
+    /// The id that these bytes spell, for stores that keep ids as bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The sixteen bytes of the id, in network order.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
 }
 
 impl Default for WorkerId {

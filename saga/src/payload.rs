@@ -12,7 +12,10 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An encoded input or output. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Payload(Option<Arc<[u8]>>);
+pub struct Payload(
+    /// `None` for no bytes, so that equal bytes are equal payloads.
+    Option<Arc<[u8]>>,
+);
 
 impl Payload {
     /// No bytes at all: what a saga without a store keeps.
@@ -27,13 +30,13 @@ impl Payload {
 
 impl From<&[u8]> for Payload {
     fn from(bytes: &[u8]) -> Self {
-        Self(Some(Arc::from(bytes)))
+        Self((!bytes.is_empty()).then(|| Arc::from(bytes)))
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Some(Arc::from(bytes)))
+        Self((!bytes.is_empty()).then(|| Arc::from(bytes)))
     }
 }
 
@@ -254,6 +257,13 @@ mod tests {
             assert_eq!(codec.decode::<Vec<u32>>(&payload).unwrap(), [1, 2, 3]);
             assert!(matches!(codec.decode::<String>(&payload), Err(PayloadError::Decode { .. })));
         }
+    }
+
+    #[test]
+    fn payloads_of_the_same_bytes_are_equal() {
+        assert_eq!(Payload::from(Vec::new()), Payload::EMPTY);
+        assert_eq!(Payload::from(b"".as_slice()), Payload::EMPTY);
+        assert_ne!(Payload::from(b"1".as_slice()), Payload::EMPTY);
     }
 
     #[test]

@@ -12,10 +12,8 @@ pub enum StoreError {
         /// What the driver said.
         source: BoxError,
     },
-    /// Opened by another process, and only one can have it.
-    #[error(
-        "{what} is in use by another process; stop that one first, or use a store that processes can share"
-    )]
+    /// Opened already, by another process or this one, and only one can have it.
+    #[error("{what} is in use already; close it there first, or use a store that processes can share")]
     InUse {
         /// Which store.
         what: String,

@@ -81,7 +81,7 @@ pub trait JournalStore: Send + Sync + 'static {
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>>;
 
     /// Records a request for a saga; `None` where there is no such saga, or it has ended. Requests are kept until
-    /// an append answers them.
+    /// an append answers them, or the saga has ended: then nobody can.
     fn request<'a>(&'a self, saga: SagaId, request: &'a Request) -> BoxFuture<'a, StoreResult<Option<u64>>>;
 
     /// The unanswered requests of a saga with their numbers, in order.

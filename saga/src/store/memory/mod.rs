@@ -1,11 +1,14 @@
 //! The reference store: everything in memory, nothing survives the process.
 
+mod shard;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::shard::{Entry, Shard};
 use super::{
     Append, BoxFuture, Claim, Clock, Counts, Cursor, EventsAfter, Heartbeat, JournalEntry, JournalStore,
     Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort, StoreResult, StoreTraits,
@@ -25,24 +28,9 @@ pub struct MemoryStore {
     leases: Mutex<HashMap<WorkerId, Timestamp>>,
     clock: Clock,
     position: AtomicU64,
+    /// Sagas that ended, in that order.
+    ended: Mutex<VecDeque<SagaId>>,
     ended_kept: usize,
-}
-
-#[derive(Debug, Default)]
-struct Shard {
-    sagas: HashMap<SagaId, Entry>,
-    /// Sagas that have no owner, or unanswered requests, and have not ended.
-    unowned: HashSet<SagaId>,
-    ended: VecDeque<SagaId>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// What `SagaStarted` says is read from the journal: it is kept once.
-    journal: Vec<(u64, Record)>,
-    head: super::HeadChange,
-    updated_at: Timestamp,
-    requests: Vec<(u64, Request)>,
 }
 
 const SHARDS: usize = 64;
@@ -61,11 +49,12 @@ impl MemoryStore {
             leases: Mutex::default(),
             clock: Clock::system(),
             position: AtomicU64::new(0),
+            ended: Mutex::default(),
             ended_kept: ENDED_KEPT,
         }
     }
 
-    /// Keeps about this many ended sagas, the latest; with 0 nothing is left of a saga that has ended, and its
+    /// Keeps this many ended sagas, the latest; with 0 nothing is left of a saga that has ended, and its
     /// outcome is only to be had from a handle in this process.
     #[must_use]
     pub fn keep_ended(mut self, count: usize) -> Self {
@@ -83,37 +72,44 @@ impl MemoryStore {
     }
 
     fn append_now(&self, append: &Append) -> Result<Timestamp, Refusal> {
-        let at = self.clock.now();
-        let mut shard = self.shard(append.saga);
-        let shard = &mut *shard;
-        if append.expected == 0 {
-            self.create(shard, append, at)?;
-        } else {
-            let entry = shard.sagas.get_mut(&append.saga).ok_or(Refusal::Conflict)?;
-            if entry.journal.len() as u64 != append.expected {
-                return Err(Refusal::Conflict);
-            }
-            self.extend(entry, append.events.iter().cloned(), at);
-            if let Some(answered) = append.answered {
-                entry.requests.retain(|(number, _)| *number > answered);
-            }
-            if let Some(head) = append.head {
-                (entry.head, entry.updated_at) = (head, at);
-            }
-            let is_open = entry.head.owner.is_none() || !entry.requests.is_empty();
-            if append.head.is_some() && is_open && !entry.head.state.is_ended() {
-                shard.unowned.insert(append.saga);
-            } else if append.head.is_some() || append.answered.is_some() {
-                shard.unowned.remove(&append.saga);
-            }
-        }
+        let at = self.write(append)?;
         if append.head.is_some_and(|head| head.state.is_ended()) {
-            self.forget_oldest_ended(shard, append.saga);
+            self.forget_oldest_ended(append.saga);
         }
         Ok(at)
     }
 
-    fn create(&self, shard: &mut Shard, append: &Append, at: Timestamp) -> Result<(), Refusal> {
+    fn write(&self, append: &Append) -> Result<Timestamp, Refusal> {
+        let mut shard = self.shard(append.saga);
+        // Read under the lock, so that no journal's times go back.
+        let at = self.clock.now();
+        if append.expected == 0 {
+            return self.create(&mut shard, append, at);
+        }
+        let entry = shard.sagas.get_mut(&append.saga).ok_or(Refusal::Conflict)?;
+        if entry.journal.len() as u64 != append.expected {
+            return Err(Refusal::Conflict);
+        }
+        self.extend(entry, append.events.iter().cloned(), at);
+        if let Some(answered) = append.answered {
+            entry.requests.retain(|(number, _)| *number > answered);
+        }
+        let before = entry.head.owner;
+        if let Some(head) = append.head {
+            (entry.head, entry.updated_at) = (head, at);
+            if head.state.is_ended() {
+                // Nobody can answer them any more.
+                entry.requests = Vec::new();
+            }
+        }
+        if append.head.is_some() || append.answered.is_some() {
+            let after = entry.head.owner;
+            shard.refile(append.saga, before, after);
+        }
+        Ok(at)
+    }
+
+    fn create(&self, shard: &mut Shard, append: &Append, at: Timestamp) -> Result<Timestamp, Refusal> {
         let (Some(Event::SagaStarted(started)), Some(head)) = (append.events.first(), append.head) else {
             return Err(Refusal::Conflict);
         };
@@ -130,37 +126,37 @@ impl MemoryStore {
         }
         let mut entry = Entry { journal: Vec::with_capacity(8), head, updated_at: at, requests: Vec::new() };
         self.extend(&mut entry, append.events.iter().cloned(), at);
-        if head.owner.is_none() {
-            shard.unowned.insert(append.saga);
-        }
-        shard.sagas.insert(append.saga, entry);
-        Ok(())
+        shard.insert(append.saga, entry);
+        Ok(at)
     }
 
     fn extend(&self, entry: &mut Entry, events: impl Iterator<Item = Event>, at: Timestamp) {
         for event in events {
-            let position = self.position.fetch_add(1, Ordering::Relaxed) + 1;
+            let position = self.next_position();
             let sequence = entry.journal.len() as u64;
             entry.journal.push((position, Record { sequence, at, event }));
         }
     }
 
-    fn forget_oldest_ended(&self, shard: &mut Shard, ended: SagaId) {
-        if self.ended_kept == 0 {
-            self.forget(shard, ended);
-            return;
-        }
-        shard.ended.push_back(ended);
-        if shard.ended.len() > self.ended_kept.div_ceil(SHARDS)
-            && let Some(oldest) = shard.ended.pop_front()
-        {
-            self.forget(shard, oldest);
+    fn next_position(&self) -> u64 {
+        self.position.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn forget_oldest_ended(&self, ended: SagaId) {
+        let oldest = if self.ended_kept == 0 {
+            Some(ended)
+        } else {
+            let mut queue = lock(&self.ended);
+            queue.push_back(ended);
+            if queue.len() > self.ended_kept { queue.pop_front() } else { None }
+        };
+        if let Some(oldest) = oldest {
+            self.forget(&mut self.shard(oldest), oldest);
         }
     }
 
     fn forget(&self, shard: &mut Shard, saga: SagaId) {
-        shard.unowned.remove(&saga);
-        let Some(entry) = shard.sagas.remove(&saga) else { return };
+        let Some(entry) = shard.remove(saga) else { return };
         if let Some(SagaStarted { definition, key: Some(key), .. }) = entry.started() {
             lock(&self.keys).remove(&(definition.to_string(), key.clone()));
         }
@@ -168,21 +164,14 @@ impl MemoryStore {
 
     fn claim_now(&self, claim: &Claim) -> Vec<SagaId> {
         let now = self.clock.now();
-        let leases = lock(&self.leases).clone();
-        let is_dead = |owner: WorkerId| leases.get(&owner).is_none_or(|until| *until <= now);
-        // Every worker that has a lease is alive: what is owned is not free.
-        let anyone_dead = leases.values().any(|until| *until <= now);
+        let alive: HashSet<WorkerId> =
+            lock(&self.leases).iter().filter(|(_, until)| **until > now).map(|(worker, _)| *worker).collect();
+        let is_dead = |owner: WorkerId| !alive.contains(&owner);
         let mut free = Vec::new();
         for shard in self.each_shard() {
-            let candidates: Vec<SagaId> = if anyone_dead {
-                shard.sagas.keys().copied().collect()
-            } else {
-                shard.unowned.iter().copied().collect()
-            };
-            for saga in candidates {
-                let Some(entry) = shard.sagas.get(&saga) else { continue };
+            for (saga, entry) in shard.candidates(is_dead) {
                 if entry.is_free(now, is_dead) && entry.is_known(claim) {
-                    free.push((entry.head.wake_at.unwrap_or(entry.updated_at), saga));
+                    free.push((entry.waits_since(), saga));
                 }
             }
         }
@@ -191,15 +180,15 @@ impl MemoryStore {
         let mut claimed = Vec::with_capacity(free.len());
         for (_, saga) in free {
             let mut shard = self.shard(saga);
-            let shard = &mut *shard;
             // Looked at again: the shard was open to others meanwhile.
             let Some(entry) = shard.sagas.get_mut(&saga).filter(|entry| entry.is_free(now, is_dead)) else {
                 continue;
             };
-            self.extend(entry, std::iter::once(Event::Claimed { worker: claim.worker }), now);
-            entry.head.owner = Some(claim.worker);
-            entry.updated_at = now;
-            shard.unowned.remove(&saga);
+            let at = self.clock.now();
+            self.extend(entry, std::iter::once(Event::Claimed { worker: claim.worker }), at);
+            let before = entry.head.owner.replace(claim.worker);
+            entry.updated_at = at;
+            shard.refile(saga, before, Some(claim.worker));
             claimed.push(saga);
         }
         claimed
@@ -238,7 +227,7 @@ impl MemoryStore {
     }
 
     fn purge_now(&self, purge: &Purge) -> u64 {
-        let mut purged = 0;
+        let mut purged = HashSet::new();
         for mut shard in self.each_shard() {
             let matching: Vec<SagaId> = shard
                 .sagas
@@ -248,68 +237,23 @@ impl MemoryStore {
                     state.is_ended() && purge.states.contains(&state) && entry.updated_at < purge.ended_before
                 })
                 .map(|(id, _)| *id)
-                .take(purge.limit.saturating_sub(usize::try_from(purged).unwrap_or(usize::MAX)))
+                .take(purge.limit.saturating_sub(purged.len()))
                 .collect();
             for saga in matching {
                 self.forget(&mut shard, saga);
-                shard.ended.retain(|ended| *ended != saga);
-                purged += 1;
+                purged.insert(saga);
             }
         }
-        purged
+        if !purged.is_empty() {
+            lock(&self.ended).retain(|ended| !purged.contains(ended));
+        }
+        purged.len() as u64
     }
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Entry {
-    fn started(&self) -> Option<&SagaStarted> {
-        match self.journal.first() {
-            Some((_, Record { event: Event::SagaStarted(started), .. })) => Some(started),
-            _ => None,
-        }
-    }
-
-    fn is_free(&self, now: Timestamp, is_dead: impl Fn(WorkerId) -> bool) -> bool {
-        let is_due = self.head.state != crate::machine::SagaState::Stuck
-            && self.head.wake_at.is_none_or(|at| at <= now);
-        !self.head.state.is_ended()
-            && self.head.owner.is_none_or(is_dead)
-            && (is_due || !self.requests.is_empty())
-    }
-
-    fn is_known(&self, claim: &Claim) -> bool {
-        let Some(known) = &claim.definitions else { return true };
-        self.started().is_some_and(|started| {
-            known.iter().any(|key| {
-                key.name == started.definition
-                    && key.version == started.version
-                    && key.fingerprint == started.fingerprint
-            })
-        })
-    }
-
-    fn instance(&self, id: SagaId) -> Option<SagaInstance> {
-        let started = self.started()?;
-        let (_, first) = self.journal.first()?;
-        Some(SagaInstance {
-            id,
-            definition: started.definition.to_string(),
-            version: started.version,
-            fingerprint: started.fingerprint,
-            state: self.head.state,
-            labels: started.labels.clone(),
-            key: started.key.clone(),
-            owner: self.head.owner,
-            wake_at: self.head.wake_at,
-            created_at: first.at,
-            updated_at: self.updated_at,
-            ended_at: self.head.state.is_ended().then_some(self.updated_at),
-        })
     }
 }
 
@@ -361,7 +305,12 @@ impl JournalStore for MemoryStore {
 
     fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
         let now = self.clock.now();
-        lock(&self.leases).insert(worker, now.saturating_add(lease));
+        {
+            let mut leases = lock(&self.leases);
+            // One that has run out says the same as none.
+            leases.retain(|_, until| *until > now);
+            leases.insert(worker, now.saturating_add(lease));
+        }
         let mut requested = Vec::new();
         for shard in self.each_shard() {
             let has_requests = |saga: &&SagaId| {
@@ -370,14 +319,13 @@ impl JournalStore for MemoryStore {
                     .get(saga)
                     .is_some_and(|entry| entry.head.owner == Some(worker) && !entry.requests.is_empty())
             };
-            requested.extend(shard.unowned.iter().filter(has_requests).copied());
+            requested.extend(shard.open.iter().filter(has_requests).copied());
         }
         ready(Heartbeat { now, requested })
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
-        // Kept as run out, so that a claim knows that somebody's sagas are free.
-        lock(&self.leases).insert(worker, self.clock.now());
+        lock(&self.leases).remove(&worker);
         ready(())
     }
 
@@ -385,9 +333,9 @@ impl JournalStore for MemoryStore {
         let mut shard = self.shard(saga);
         let shard = &mut *shard;
         let number = shard.sagas.get_mut(&saga).filter(|entry| !entry.head.state.is_ended()).map(|entry| {
-            let number = self.position.fetch_add(1, Ordering::Relaxed) + 1;
+            let number = self.next_position();
             entry.requests.push((number, request.clone()));
-            shard.unowned.insert(saga);
+            shard.open.insert(saga);
             number
         });
         ready(number)
@@ -409,10 +357,16 @@ impl QueryStore for MemoryStore {
     }
 
     fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>> {
+        // Shards are read one after the other. An entry that is written meanwhile waits for the next call, lest one
+        // in a later shard is seen and an earlier one, in a shard already read, is left out for good.
+        let latest = self.position.load(Ordering::Relaxed);
         let mut entries = Vec::new();
         for shard in self.each_shard() {
             for (saga, entry) in &shard.sagas {
-                let later = entry.journal.iter().filter(|(position, _)| *position > after.position);
+                let later = entry
+                    .journal
+                    .iter()
+                    .filter(|(position, _)| *position > after.position && *position <= latest);
                 entries.extend(later.map(|(position, record)| JournalEntry {
                     position: *position,
                     saga: *saga,
@@ -441,5 +395,24 @@ impl QueryStore for MemoryStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         ready(self.clock.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::hours;
+
+    #[tokio::test]
+    async fn the_leases_of_dead_workers_are_forgotten() {
+        let store = MemoryStore::new();
+        for _ in 0..100 {
+            store.heartbeat(WorkerId::new(), Duration::ZERO).await.unwrap();
+        }
+        let (last, retired) = (WorkerId::new(), WorkerId::new());
+        store.heartbeat(retired, hours(1)).await.unwrap();
+        store.retire(retired).await.unwrap();
+        store.heartbeat(last, hours(1)).await.unwrap();
+        assert_eq!(lock(&store.leases).keys().copied().collect::<Vec<_>>(), [last]);
     }
 }
