@@ -104,8 +104,10 @@ impl<'a> Driver<'a> {
             self.commit(&mut drive, Handover::Kept).await?;
         }
         on_recorded();
-        if self.mailbox.take(Signal::Requests) {
-            self.answer_requests(&mut drive).await?;
+        if self.mailbox.take(Signal::Requests)
+            && let Some(stop) = self.answer_requests(&mut drive).await?
+        {
+            return Ok(stop);
         }
         loop {
             let now = self.clock.at(drive.now);
@@ -192,20 +194,25 @@ impl<'a> Driver<'a> {
             && (self.mailbox.has(Signal::Drain)
                 || until.is_some_and(|until| until.since(self.clock.at(drive.now)) > self.wait_max))
         {
-            self.draft(drive, Event::Released { until })?;
-            self.commit(drive, Handover::ReleasedUntil(until)).await?;
-            return Ok(Some(Stop::Released(until)));
+            return self.release(drive, until).await.map(Some);
         }
         match self.woken(drive, until).await {
             Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
             Woken::Due => {}
             Woken::Signalled => {
                 if self.mailbox.take(Signal::Requests) {
-                    self.answer_requests(drive).await?;
+                    return self.answer_requests(drive).await;
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Gives the saga back to the store, for whoever takes it up from then on.
+    async fn release(&mut self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Result<Stop, Halt> {
+        self.draft(drive, Event::Released { until })?;
+        self.commit(drive, Handover::ReleasedUntil(until)).await?;
+        Ok(Stop::Released(until))
     }
 
     async fn woken(&self, drive: &mut Drive<'a>, until: Option<Timestamp>) -> Woken {
@@ -268,22 +275,25 @@ impl<'a> Driver<'a> {
         self.draft(drive, event)
     }
 
-    /// Answers what was asked of the saga, each request by an event.
-    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<(), Halt> {
-        let Journal::Durable(journal) = &mut self.journal else { return Ok(()) };
+    /// Answers what was asked of the saga, each request by an event. An output that an operator supplied is in the
+    /// journal then, and not among the outputs that this drive holds: the saga is released, and whoever takes it up
+    /// next reads it there.
+    async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<Option<Stop>, Halt> {
+        let Journal::Durable(journal) = &mut self.journal else { return Ok(None) };
         let requests = match journal.store.requests(self.saga).await {
             Ok(requests) => requests,
             Err(error) => {
                 // The next heartbeat says again that there are requests.
                 tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
-                return Ok(());
+                return Ok(None);
             }
         };
-        let mut is_cancelled = false;
+        let (mut is_cancelled, mut is_supplied) = (false, false);
         for (number, request) in requests {
             journal.answered = Some(number);
             let answer = drive.state.answer(self.definition, &request);
             is_cancelled |= matches!(answer, Event::CancelRequested { .. });
+            is_supplied |= matches!(answer, Event::StepCompleted { .. });
             drive.state.apply(self.definition, &answer)?;
             drive.drafts.push(answer);
         }
@@ -291,6 +301,6 @@ impl<'a> Driver<'a> {
         if is_cancelled {
             self.cancel.set();
         }
-        Ok(())
+        if is_supplied { self.release(drive, None).await.map(Some) } else { Ok(None) }
     }
 }
