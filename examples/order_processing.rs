@@ -18,11 +18,13 @@ mod crash;
 #[path = "order_processing/report.rs"]
 mod report;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use arguments::Arguments;
 use saga::policy::secs;
 use saga::{Coordinator, EventFilter, StartOptions, StepContext, saga, step};
+use saga_examples::audit::Ended;
 use saga_examples::progress::Progress;
 use saga_examples::shop::{
     Confirmation, HasMailer, InventoryError, InventoryService, Ledger, MailError, Mailer, Order, OrderError,
@@ -70,7 +72,7 @@ async fn release_inventory(shop: &OrderProcessing, stock: &Reservation) -> Resul
 }
 
 /// Charges the card. Past this point the saga only goes forward.
-#[step(pivot, verify = find_payment, timeout = millis(400), retry = fixed(3, millis(40)))]
+#[step(pivot, verify = find_payment, timeout = millis(300), retry = fixed(3, millis(40)))]
 async fn process_payment(
     cx: &StepContext<'_, OrderProcessing>,
     _stock: &Reservation,
@@ -126,7 +128,7 @@ async fn main() -> ExitCode {
 }
 
 /// Runs what is left to do of all orders; whether the books balance in the end.
-async fn process(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error>> {
+async fn process(arguments: Arguments) -> Result<bool, Box<dyn Error + Send + Sync>> {
     let store = arguments.open_store().await?;
     let ledger = Ledger::open(&arguments.ledger())?;
     let (orders, troubles) = order_stream()?;
@@ -156,15 +158,15 @@ async fn process(arguments: Arguments) -> Result<bool, Box<dyn std::error::Error
         running.spawn(async move {
             let options = StartOptions::new().key(&request.id).label("customer", &request.customer);
             let order = coordinator.start_with::<OrderProcessing>(request.clone(), options).await?;
-            let outcome = order.outcome().await?;
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((request, order.id(), outcome))
+            let outcome = order.outcome().await?.map(|(confirmation, ())| confirmation);
+            Ok::<_, Box<dyn Error + Send + Sync>>(Ended { request, saga: order.id(), outcome })
         });
     }
     let mut ended = Vec::new();
     while let Some(order) = running.join_next().await {
-        let (request, id, outcome) = order?.map_err(|error| error as Box<dyn std::error::Error>)?;
-        progress.ended(&request.id, outcome.state());
-        ended.push((request, id, outcome));
+        let order = order??;
+        progress.ended(&order.request.id, order.outcome.state());
+        ended.push(order);
     }
     progress.finish();
     let balances = report::print(&coordinator, &ledger, ended).await?;

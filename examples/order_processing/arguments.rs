@@ -1,8 +1,10 @@
 //! What the command line says.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use saga::MemoryStore;
+use saga_sqlite::SqliteStore;
 
 const HELP: &str = "\
 Runs the orders of data/orders.jsonl through the order saga, durably.
@@ -44,9 +46,27 @@ impl Arguments {
         self.db.with_extension("ledger.db")
     }
 
-    /// Opens the store, and so makes sure that no other process works on these orders.
-    pub(crate) async fn open_store(&self) -> Result<MemoryStore, Box<dyn std::error::Error>> {
-        let store = MemoryStore::new();
-        Ok(store)
+    /// Opens the store. As only one process can have it open, no other one works on these orders then.
+    pub(crate) async fn open_store(&self) -> Result<SqliteStore, Box<dyn Error + Send + Sync>> {
+        let store = SqliteStore::open(&self.db).await?;
+        if !self.reset {
+            return Ok(store);
+        }
+        drop(store);
+        for file in [&self.db, &self.ledger()] {
+            for part in ["", "-wal", "-shm"] {
+                delete(file, part)?;
+            }
+        }
+        Ok(SqliteStore::open(&self.db).await?)
+    }
+}
+
+fn delete(file: &Path, part: &str) -> std::io::Result<()> {
+    let mut path = file.as_os_str().to_owned();
+    path.push(part);
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }

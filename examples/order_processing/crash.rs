@@ -8,6 +8,8 @@ use saga::{SagaId, SagaInstance, SagaState, Subscription};
 /// How a saga stands that is under way.
 struct UnderWay {
     order: String,
+    is_going_back: bool,
+    /// Known only if it turned back before our eyes.
     undos_left: Option<usize>,
 }
 
@@ -20,9 +22,10 @@ const OTHERS_MIN: usize = 3;
 /// If that never comes, because too few orders are left, all of them end, and the process as usual.
 pub(crate) async fn in_the_middle(mut events: Subscription, left: Vec<SagaInstance>) {
     let mut under_way: HashMap<SagaId, UnderWay> = HashMap::new();
-    for saga in left.into_iter().filter(|saga| saga.state != SagaState::Stuck) {
+    for saga in left {
         let order = saga.key.unwrap_or_else(|| saga.id.to_string());
-        under_way.insert(saga.id, UnderWay { order, undos_left: None });
+        let is_going_back = saga.state == SagaState::Compensating;
+        under_way.insert(saga.id, UnderWay { order, is_going_back, undos_left: None });
     }
     // Missed events only mean that the moment is missed, too.
     while let Some(event) = events.next().await {
@@ -31,14 +34,15 @@ pub(crate) async fn in_the_middle(mut events: Subscription, left: Vec<SagaInstan
         match (&event.event, saga) {
             (Event::SagaStarted(started), _) => {
                 let order = started.key.clone().unwrap_or_default();
-                under_way.insert(event.saga, UnderWay { order, undos_left: None });
+                under_way.insert(event.saga, UnderWay { order, is_going_back: false, undos_left: None });
             }
             (Event::CompensationStarted { plan, .. }, Some(saga)) => {
+                saga.is_going_back = true;
                 saga.undos_left = Some(plan.stages.iter().flatten().count());
             }
             (Event::StepCompensated { .. }, Some(saga)) => {
-                let left = saga.undos_left.map_or(1, |left| left.saturating_sub(1));
-                saga.undos_left = Some(left);
+                let left = saga.undos_left.map_or(0, |left| left.saturating_sub(1));
+                saga.undos_left = saga.undos_left.map(|_| left);
                 if left > 0 && under_way.len() > OTHERS_MIN {
                     let step = event.step.unwrap_or_default();
                     die(&under_way, &under_way[&event.saga].order, &step);
@@ -54,7 +58,7 @@ pub(crate) async fn in_the_middle(mut events: Subscription, left: Vec<SagaInstan
 
 /// Ends the process as a crash does: nothing is flushed, dropped, or told to anybody.
 fn die(under_way: &HashMap<SagaId, UnderWay>, order: &str, step: &str) -> ! {
-    let back = under_way.values().filter(|saga| saga.undos_left.is_some()).count();
+    let back = under_way.values().filter(|saga| saga.is_going_back).count();
     println!(
         "\ncrash: {} orders on their way forward, {back} on their way back; {order} has undone `{step}`, and has \
          more to undo. Run again without --crash: they are taken up where they stand.",

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use saga::machine::Event;
 use saga::store::QueryStore;
-use saga::{Coordinator, Outcome, Saga, SagaFilter, SagaId, SagaInstance, SagaState};
+use saga::{Coordinator, Outcome, Saga, SagaFilter, SagaInstance, SagaState};
 use saga_examples::audit::{Audit, Ended};
 use saga_examples::journal;
 use saga_examples::shop::{Ledger, OrderRequest, euros};
@@ -12,7 +12,9 @@ use saga_examples::shop::{Ledger, OrderRequest, euros};
 use super::OrderProcessing;
 
 /// The orders that an earlier run left under way, told to whoever watches.
-pub(crate) async fn left_behind(store: &impl QueryStore) -> Result<Vec<SagaInstance>, Box<dyn Error>> {
+pub(crate) async fn left_behind(
+    store: &impl QueryStore,
+) -> Result<Vec<SagaInstance>, Box<dyn Error + Send + Sync>> {
     let filter = SagaFilter::new().state(SagaState::Running).state(SagaState::Compensating).limit(1_000);
     let mut left = store.list(&filter).await?.sagas;
     left.sort_by(|one, other| one.key.cmp(&other.key));
@@ -30,26 +32,24 @@ pub(crate) async fn left_behind(store: &impl QueryStore) -> Result<Vec<SagaInsta
 pub(crate) async fn print(
     coordinator: &Coordinator,
     ledger: &Ledger,
-    mut ended: Vec<(OrderRequest, SagaId, Outcome<(saga_examples::shop::Confirmation, ())>)>,
-) -> Result<bool, Box<dyn Error>> {
-    ended.sort_by(|(one, ..), (other, ..)| one.id.cmp(&other.id));
+    mut ended: Vec<Ended>,
+) -> Result<bool, Box<dyn Error + Send + Sync>> {
+    ended.sort_by(|one, other| one.request.id.cmp(&other.request.id));
     println!("\nHow each order ended, and how it came about where something went wrong");
     println!("  {}\n", journal::LEGEND);
-    for (request, id, outcome) in &ended {
-        println!(
-            "  {}  {:17} {:>8} EUR  {outcome}",
-            request.id,
-            request.customer,
-            euros(request.total_cents)
-        );
-        let Some(inspection) = coordinator.inspect::<OrderProcessing>(*id).await? else { continue };
+    for Ended { request, saga, outcome } in &ended {
+        let OrderRequest { id, customer, total_cents, .. } = request;
+        print!("  {id}  {customer:17} {:>8} EUR  ", euros(*total_cents));
+        match outcome {
+            Outcome::Completed(confirmation) => println!("completed: {}", confirmation.text),
+            other => println!("{other}"),
+        }
+        let Some(inspection) = coordinator.inspect::<OrderProcessing>(*saga).await? else { continue };
         if inspection.journal.iter().any(|record| went_wrong(&record.event)) {
             print!("{}", journal::timeline(OrderProcessing::definition(), &inspection.journal));
         }
     }
 
-    let ended = ended.into_iter().map(|(request, _, outcome)| Ended { request, outcome: outcome.map(drop) });
-    let ended: Vec<Ended> = ended.collect();
     let audit = Audit::of(ledger, &ended)?;
     println!("\nThe books of the services\n{audit}");
     if audit.contradictions.is_empty() {

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rusqlite::Connection;
-use saga::Outcome;
 use saga::machine::StuckReason;
+use saga::{Outcome, SagaId};
 
-use crate::shop::{Ledger, LedgerError, OrderRequest, euros};
+use crate::shop::{Confirmation, Ledger, LedgerError, OrderRequest, euros};
 
 /// An order, and how its saga ended.
 #[derive(Debug)]
 pub struct Ended {
     /// The order.
     pub request: OrderRequest,
+    /// Its saga.
+    pub saga: SagaId,
     /// How.
-    pub outcome: Outcome<()>,
+    pub outcome: Outcome<Confirmation>,
 }
 
 /// The books, added up, and all that doesn't fit.
@@ -165,10 +167,10 @@ impl Books {
     }
 }
 
-fn must(outcome: &Outcome<()>, step: &str) -> Must {
+fn must(outcome: &Outcome<Confirmation>, step: &str) -> Must {
     let is_forward_only = ["process_payment", "confirm_order", "notify"].contains(&step);
     match outcome {
-        Outcome::Completed(()) => Must::Have,
+        Outcome::Completed(_) => Must::Have,
         Outcome::Compensated(_) | Outcome::Cancelled(_) | Outcome::TimedOut(_) => Must::NotHave,
         Outcome::Failed(failed) if failed.not_undone.iter().all(|left| left.step != step) => Must::NotHave,
         // Whoever is on the way back has not been charged.
@@ -208,7 +210,7 @@ impl fmt::Display for Audit {
         let sum = euros(charges.iter().sum());
         writeln!(
             f,
-            "  payments   {} charges, {sum} EUR; {closed_keys} keys closed without a charge",
+            "  payments   {} charges, {sum} EUR; keys closed without a charge: {closed_keys}",
             charges.len()
         )?;
         writeln!(f, "  mails      {mails}")?;

@@ -18,16 +18,15 @@ pub fn timeline(definition: &Definition, journal: &[Record]) -> Timeline {
     let clock = Clock::of(journal);
     let mut timeline = Timeline::default();
     for (at, record) in journal.iter().enumerate() {
-        let (name, fill) = match (&record.event, record.event.step()) {
-            (Event::Claimed { .. }, _) => ("(crash)".to_owned(), '╎'),
-            (event, Some(step)) => {
-                let Some((prefix, fill)) = drawn(event) else { continue };
-                (format!("{prefix}{}", definition.steps[step].name), fill)
-            }
-            _ => continue,
-        };
-        let from = if record.event.step().is_some() { began(definition, journal, at) } else { record.at };
-        timeline.add(&name, Bar { from: clock.time(from), to: clock.time(record.at), fill });
+        let ended = clock.time(record.at);
+        if let Event::Claimed { .. } = record.event {
+            timeline.mark("(crash)", ended, '╎');
+        }
+        let Some(step) = record.event.step() else { continue };
+        let Some((prefix, fill)) = drawn(&record.event) else { continue };
+        let name = format!("{prefix}{}", definition.steps[step].name);
+        let from = clock.time(began(definition, journal, at));
+        timeline.add(&name, Bar { from, to: ended, fill });
     }
     timeline
 }

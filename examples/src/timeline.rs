@@ -17,6 +17,7 @@ pub struct Timeline {
 struct Row {
     name: String,
     bars: Vec<Bar>,
+    marks: Vec<Bar>,
 }
 
 /// A span of time, and the character that it is drawn with.
@@ -33,11 +34,20 @@ pub struct Bar {
 impl Timeline {
     /// Adds a bar to the row of this name, which is made at the bottom if there is none.
     pub fn add(&mut self, name: &str, bar: Bar) {
+        self.row(name).bars.push(bar);
+    }
+
+    /// Marks a point in time in the row of this name.
+    pub fn mark(&mut self, name: &str, at: Duration, fill: char) {
+        self.row(name).marks.push(Bar { from: at, to: at, fill });
+    }
+
+    fn row(&mut self, name: &str) -> &mut Row {
         let at = self.rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
-            self.rows.push(Row { name: name.to_owned(), bars: Vec::new() });
+            self.rows.push(Row { name: name.to_owned(), bars: Vec::new(), marks: Vec::new() });
             self.rows.len() - 1
         });
-        self.rows[at].bars.push(bar);
+        &mut self.rows[at]
     }
 
     fn end(&self) -> Duration {
@@ -75,23 +85,27 @@ impl Recorder {
     }
 }
 
-/// One line a row: its name, its bars, from when to when, and how many bars there are if more than one.
+/// One line a row: its name, its bars and marks, from when to when the bars reach, and how many of them there are if
+/// more than one.
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.end();
         let name_width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
-        for Row { name, bars } in &self.rows {
+        for Row { name, bars, marks } in &self.rows {
             let mut line = ['·'; WIDTH];
-            for bar in bars {
+            for bar in bars.iter().chain(marks) {
                 let from = column(bar.from, end).min(WIDTH - 1);
                 // The shortest bar is seen too.
                 let to = column(bar.to, end).clamp(from + 1, WIDTH);
                 line[from..to].fill(bar.fill);
             }
             let line: String = line.iter().collect();
-            let from = bars.iter().map(|bar| bar.from).min().unwrap_or_default().as_millis();
-            let to = bars.iter().map(|bar| bar.to).max().unwrap_or_default().as_millis();
-            write!(f, "      {name:name_width$}  {line}  {from:>4} - {to:>4} ms")?;
+            write!(f, "      {name:name_width$}  {line}")?;
+            let from = bars.iter().map(|bar| bar.from.as_millis()).min();
+            let to = bars.iter().map(|bar| bar.to.as_millis()).max();
+            if let (Some(from), Some(to)) = (from, to) {
+                write!(f, "  {from:>4} - {to:>4} ms")?;
+            }
             match bars.len() {
                 0 | 1 => writeln!(f)?,
                 attempts => writeln!(f, ", {attempts} attempts")?,
@@ -118,10 +132,12 @@ mod tests {
         timeline.add("first", Bar { from: millis(0), to: millis(240), fill: '█' });
         timeline.add("second", Bar { from: millis(240), to: millis(360), fill: '▒' });
         timeline.add("second", Bar { from: millis(480), to: millis(480), fill: '█' });
+        timeline.mark("third", millis(240), '╎');
         let text = timeline.to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], format!("      first   {}{}     0 -  240 ms", "█".repeat(24), "·".repeat(24)));
         let bars = format!("{}{}{}█", "·".repeat(24), "▒".repeat(12), "·".repeat(11));
         assert_eq!(lines[1], format!("      second  {bars}   240 -  480 ms, 2 attempts"));
+        assert_eq!(lines[2], format!("      third   {}╎{}", "·".repeat(24), "·".repeat(23)));
     }
 }

@@ -25,8 +25,8 @@ pub struct Order {
 pub struct Confirmation {
     /// The number of the order.
     pub order: String,
-    /// What was paid, in cents.
-    pub total_cents: u64,
+    /// What it says.
+    pub text: String,
 }
 
 /// What the order service may answer instead.
@@ -77,7 +77,8 @@ impl OrderService {
     /// Confirms an order.
     pub async fn confirm(&self, order: &Order) -> Result<Confirmation, OrderError> {
         self.change("confirm order", order, "confirmed").await?;
-        Ok(Confirmation { order: order.id.clone(), total_cents: order.total_cents })
+        let pieces: u64 = order.items.iter().map(|item| item.quantity).sum();
+        Ok(Confirmation { order: order.id.clone(), text: format!("sent off, pieces: {pieces}") })
     }
 
     async fn change(
