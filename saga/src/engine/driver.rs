@@ -297,10 +297,13 @@ impl<'a> Driver<'a> {
             drive.state.apply(self.definition, &answer)?;
             drive.drafts.push(answer);
         }
+        if is_supplied {
+            return self.release(drive, None).await.map(Some);
+        }
         self.commit(drive, Handover::Kept).await?;
         if is_cancelled {
             self.cancel.set();
         }
-        if is_supplied { self.release(drive, None).await.map(Some) } else { Ok(None) }
+        Ok(None)
     }
 }
