@@ -82,3 +82,19 @@ fn in_doubt_ends_as_honestly_as_it_can() {
         ],
     );
 }
+
+#[test]
+fn testing_your_saga_finds_the_mistake_that_only_a_crash_shows() {
+    prints(
+        "testing_your_saga",
+        &[
+            "good card: all is well after 5 writes",
+            "completed",
+            "bad card: all is well after 6 writes",
+            "compensated",
+            "ForgetfulShop",
+            "after death after call",
+            "`put_aside` left an effect, and the saga says that everything is undone",
+        ],
+    );
+}

@@ -67,6 +67,12 @@ impl<'s, S> StepContext<'s, S> {
         self.attempt.step
     }
 
+    /// Whether this is an attempt to undo the step.
+    #[cfg(feature = "testing")]
+    pub(crate) const fn is_undo(&self) -> bool {
+        self.attempt.is_undo
+    }
+
     /// Which attempt this is, from 1.
     #[must_use]
     pub const fn attempt(&self) -> u32 {

@@ -69,6 +69,16 @@ impl CoordinatorBuilder {
         self
     }
 
+    /// Registers a saga that has no type.
+    #[cfg(feature = "testing")]
+    pub(crate) fn registered(mut self, saga: Arc<dyn super::Registered>) -> Self {
+        let checked = saga.definition().check().map_err(BuildError::from);
+        let added = checked
+            .and_then(|()| self.registry.add_erased(saga).map_err(|name| BuildError::DuplicateSaga { name }));
+        self.problem = self.problem.or(added.err());
+        self
+    }
+
     /// At most so many sagas are driven at the same time; those that just wait for a long time don't count.
     /// Default: 1,024.
     pub fn max_concurrent_sagas(mut self, count: usize) -> Self {

@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub use builder::{BuildError, CoordinatorBuilder};
 pub use handle::{OutcomeError, SagaHandle};
 pub use operate::OperateError;
+#[cfg(feature = "testing")]
+pub(crate) use registry::Registered;
 pub use shutdown::ShutdownReport;
 pub use start::{StartError, StartOptions};
 pub use view::{InspectError, Inspection};
@@ -95,6 +97,21 @@ impl Coordinator {
         options: StartOptions,
     ) -> Result<SagaHandle<S>, StartError> {
         start::start(&self.inner, input, options).await
+    }
+
+    /// Starts a saga that has no type, by the name of its definition.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn start_registered(
+        &self,
+        name: &str,
+        input: crate::Payload,
+        options: StartOptions,
+    ) -> Result<SagaId, StartError> {
+        let not_registered = || StartError::NotRegistered { saga: name.to_owned() };
+        let registered = self.inner.registry.get(name).ok_or_else(not_registered)?;
+        let flow = registered.flow(&input, &self.inner.codec)?;
+        let begun = start::begin(&self.inner, registered.definition(), || flow, input, options).await?;
+        Ok(begun.0)
     }
 
     /// A handle on a saga that was started earlier, here or elsewhere.

@@ -56,6 +56,19 @@ impl Registry {
         Ok(())
     }
 
+    /// Adds a saga that has no type; its name, if there is one of this name already.
+    #[cfg(feature = "testing")]
+    pub(crate) fn add_erased(&mut self, saga: Arc<dyn Registered>) -> Result<(), String> {
+        let name = saga.definition().name.to_string();
+        match self.by_name.entry(name) {
+            std::collections::hash_map::Entry::Occupied(taken) => Err(taken.key().clone()),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(saga);
+                Ok(())
+            }
+        }
+    }
+
     pub(crate) fn typed<S: Saga>(&self) -> Option<Arc<Typed<S>>> {
         Arc::clone(self.by_type.get(&TypeId::of::<S>())?).downcast().ok()
     }

@@ -119,18 +119,30 @@ pub(super) async fn start<S: Saga>(
         .typed::<S>()
         .ok_or_else(|| StartError::NotRegistered { saga: definition.name.to_string() })?;
     let payload = inner.codec.encode(&input)?;
+    let (id, live) =
+        begin(inner, definition, || typed.flow_of(input, &inner.codec), payload, options).await?;
+    Ok(SagaHandle::new(Arc::clone(inner), id, live))
+}
+
+/// Starts a saga whose types are erased; its id, and the saga itself where it is driven here.
+pub(super) async fn begin(
+    inner: &Arc<Inner>,
+    definition: &'static Definition,
+    flow: impl FnOnce() -> Box<dyn crate::engine::OwnedFlow>,
+    input: Payload,
+    options: StartOptions,
+) -> Result<(SagaId, Option<Arc<Live>>), StartError> {
     let id = SagaId::new();
     let begun = if options.delay.is_zero() {
-        let flow = typed.flow_of(input, &inner.codec);
-        start_now(inner, id, definition, flow, payload.clone(), &options).await.map(Some)
+        start_now(inner, id, definition, flow(), input.clone(), &options).await.map(Some)
     } else {
-        start_later(inner, id, definition, payload.clone(), &options).await.map(|()| None)
+        start_later(inner, id, definition, input.clone(), &options).await.map(|()| None)
     };
     match begun {
-        Ok(live) => Ok(SagaHandle::new(Arc::clone(inner), id, live)),
+        Ok(live) => Ok((id, live)),
         Err(StartError::Joined(existing)) => {
-            join(inner, existing, &payload, options.key.unwrap_or_default()).await?;
-            Ok(SagaHandle::new(Arc::clone(inner), existing, None))
+            join(inner, existing, &input, options.key.unwrap_or_default()).await?;
+            Ok((existing, None))
         }
         Err(error) => Err(error),
     }

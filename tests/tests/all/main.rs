@@ -1,0 +1,1 @@
+//! All behaviours, in one program: one link is faster than many.
