@@ -1,4 +1,6 @@
-//! What the tests of all behaviours share: the stores they run on.
+//! What the tests of all behaviours share: the stores they run on, and a saga with moods.
+
+pub mod trip;
 
 use saga::testing::{OpenStore, memory_store};
 

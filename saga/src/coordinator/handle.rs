@@ -12,7 +12,7 @@ use super::live::{Live, Rest};
 use super::view;
 use crate::machine::State;
 use crate::outcome::{Outcome, outcome};
-use crate::{PayloadError, Saga, SagaId, SagaState, StoreError};
+use crate::{PayloadError, Saga, SagaId, StoreError};
 
 /// A saga that was started: it goes on whether or not the handle is kept.
 pub struct SagaHandle<S> {
@@ -62,8 +62,7 @@ impl<S: Saga> SagaHandle<S> {
         self.id
     }
 
-    /// Waits until the saga ends or is parked, whichever process drives it, and says how. A parked saga that an
-    /// operator has just asked to move on is waited for.
+    /// Waits until the saga ends or is parked, whichever process drives it, and says how.
     pub async fn outcome(&self) -> Result<Outcome<S::Output>, OutcomeError> {
         if let Some(live) = &self.live
             && let Rest::Known(state, output) = live.rest().await
@@ -84,7 +83,7 @@ impl<S: Saga> SagaHandle<S> {
             }
             let instance = self.inner.store.instance(self.id).await?;
             let instance = instance.ok_or(OutcomeError::NotFound { saga: self.id })?;
-            let is_parked = instance.state == SagaState::Stuck && !self.is_being_moved().await?;
+            let is_parked = instance.state == crate::SagaState::Stuck && !self.is_asked().await?;
             if (instance.state.is_ended() || is_parked)
                 && let Some(outcome) = self.recorded().await?
             {
@@ -95,22 +94,20 @@ impl<S: Saga> SagaHandle<S> {
         }
     }
 
-    /// Whether an operator asked for something, and no answer to it is recorded yet: then the saga doesn't rest.
-    async fn is_being_moved(&self) -> Result<bool, StoreError> {
-        Ok(!self.inner.store.requests(self.id).await?.is_empty())
-    }
-
     /// The outcome as this process saw it; `None` for a saga that was parked and may have gone on since.
     async fn told(
         &self,
         state: &State,
         output: &std::sync::Mutex<Option<Box<dyn std::any::Any + Send>>>,
     ) -> Result<Option<Outcome<S::Output>>, OutcomeError> {
-        if state.saga_state() == SagaState::Stuck {
-            // In this order: a request that is answered between the two has changed the state by then.
-            let is_being_moved = self.is_being_moved().await?;
-            let now = self.inner.store.instance(self.id).await?;
-            if is_being_moved || now.is_some_and(|now| now.state != SagaState::Stuck) {
+        if state.saga_state() == crate::SagaState::Stuck {
+            // Whoever asked for something and then for the outcome wants the one that comes of it.
+            if self.is_asked().await.unwrap_or(false) {
+                return Ok(None);
+            }
+            if let Ok(Some(now)) = self.inner.store.instance(self.id).await
+                && now.state != crate::SagaState::Stuck
+            {
                 return Ok(None);
             }
         }
@@ -122,6 +119,11 @@ impl<S: Saga> SagaHandle<S> {
             Some(Ok(outcome)) => Ok(Some(outcome)),
             Some(Err(())) | None => self.recorded().await,
         }
+    }
+
+    /// Whether something is asked of the saga that is not carried out yet.
+    async fn is_asked(&self) -> Result<bool, StoreError> {
+        Ok(!self.inner.store.requests(self.id).await?.is_empty())
     }
 
     /// The outcome as the journal tells it; `None` for a saga that goes on.

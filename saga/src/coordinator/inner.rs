@@ -47,7 +47,11 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     /// Wakes the search for work before its time.
     pub(crate) claim_soon: Arc<Notify>,
-    pub(crate) last_heartbeat: Mutex<Instant>,
+    last_heartbeat: Mutex<Instant>,
+    /// Whether a claim got no answer: it may have made this worker the owner of sagas that nobody drives.
+    pub(crate) has_lost_claim: AtomicBool,
+    /// Whether the lease is ended, and must not be renewed.
+    pub(crate) is_retired: AtomicBool,
     is_closed: AtomicBool,
     agenda: Mutex<Agenda>,
 }
@@ -87,9 +91,20 @@ impl Inner {
             counters: Counters::default(),
             claim_soon: Arc::default(),
             last_heartbeat: Mutex::new(Instant::now()),
+            has_lost_claim: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             agenda: Mutex::default(),
         }
+    }
+
+    /// How long ago the lease was renewed.
+    pub(crate) fn heartbeat_age(&self) -> Duration {
+        self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    pub(crate) fn heartbeat_reached(&self) {
+        *self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -114,24 +129,31 @@ impl Inner {
         self.claim_soon.notify_one();
     }
 
-    /// When the next search for work is due: at the first wake-up, or after the poll interval.
-    pub(crate) fn next_search(&self) -> Instant {
+    /// When the search for work after the one that began at `began` is due: at the first wake-up that it may have
+    /// missed, or after the poll interval.
+    pub(crate) fn next_search(&self, began: Timestamp) -> Instant {
         let poll = Instant::now() + self.limits.poll_interval;
         let mut agenda = self.agenda();
         if !agenda.orphans.is_empty() {
             return poll.min(Instant::now() + Duration::from_millis(100));
         }
-        let first = agenda.wake_ups.peek().map(|Reverse(at)| self.clock.instant_of(*at));
-        if first.is_some_and(|first| first <= poll) {
+        // One that is not due yet stays: the search may begin before it, for another reason.
+        while agenda.wake_ups.peek().is_some_and(|Reverse(at)| *at <= began) {
             agenda.wake_ups.pop();
         }
+        let first = agenda.wake_ups.peek().map(|Reverse(at)| self.clock.instant_of(*at));
         first.map_or(poll, |first| first.min(poll))
     }
 
     /// Remembers a saga that this worker owns and nobody drives.
     pub(crate) fn adopt_later(&self, saga: SagaId) {
-        self.agenda().orphans.push(saga);
+        self.adopt_again(saga);
         self.claim_soon.notify_one();
+    }
+
+    /// Remembers a saga that the search for work could not take up: it is tried again after a pause.
+    pub(crate) fn adopt_again(&self, saga: SagaId) {
+        self.agenda().orphans.push(saga);
     }
 
     pub(crate) fn take_orphans(&self) -> Vec<SagaId> {

@@ -114,10 +114,15 @@ impl LiveSagas {
         Some(live)
     }
 
-    /// Takes a saga out.
-    pub(crate) fn leave(&self, saga: SagaId) {
-        if self.shard(saga).remove(&saga).is_some() && self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.emptied.notify_waiters();
+    /// Takes a saga out, unless it has left already: it may have been taken up again since.
+    pub(crate) fn leave(&self, saga: SagaId, live: &Arc<Live>) {
+        let mut shard = self.shard(saga);
+        if shard.get(&saga).is_some_and(|entered| Arc::ptr_eq(entered, live)) {
+            shard.remove(&saga);
+            drop(shard);
+            if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.emptied.notify_waiters();
+            }
         }
     }
 
@@ -147,4 +152,20 @@ impl LiveSagas {
 /// Nothing panics while one of these is held.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saga_that_was_taken_up_again_stays_when_its_last_drive_leaves() {
+        let (sagas, saga) = (LiveSagas::default(), SagaId::new());
+        let first = sagas.enter(saga).unwrap();
+        sagas.leave(saga, &first);
+        let second = sagas.enter(saga).unwrap();
+        sagas.leave(saga, &first);
+        assert!(sagas.get(saga).is_some_and(|live| Arc::ptr_eq(&live, &second)));
+        assert_eq!(sagas.len(), 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! The orderly end of a coordinator.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -31,6 +32,7 @@ pub(super) async fn shutdown(inner: &Inner) -> ShutdownReport {
         inner.live.send_all(Signal::Halt);
         emptied(inner, Instant::now() + HALT_TIMEOUT).await;
     }
+    inner.is_retired.store(true, Ordering::Release);
     if let Err(error) = inner.store.retire(inner.worker).await {
         tracing::warn!(%error, "the lease could not be ended; it runs out by itself");
     }

@@ -200,9 +200,9 @@ async fn place(inner: &Inner) -> Result<OwnedSemaphorePermit, StartError> {
 
 /// Records a saga that begins later: it waits in the store, for whoever is free when its time comes.
 async fn start_later(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     saga: SagaId,
-    definition: &Definition,
+    definition: &'static Definition,
     input: Payload,
     options: &StartOptions,
 ) -> Result<(), StartError> {
@@ -213,23 +213,52 @@ async fn start_later(
     let event = started(definition, inner, (None, start_at), input, options);
     let head = HeadChange { state: SagaState::Pending, owner: None, wake_at: Some(start_at) };
     let append = Append { saga, expected: 0, events: vec![event], head: Some(head), answered: None };
-    let (handed_back, answer) = inner.committer.append(append).await;
-    match answer {
-        Ok(Ok(at)) => {
-            for (event, sequence) in handed_back.iter().flat_map(|append| &append.events).zip(0..) {
-                let observed =
-                    crate::engine::Observed { definition, saga, started_at: at, sequence, at, event };
-                crate::engine::Observer::observe(inner, observed);
-            }
+    // In a task of its own: a caller who goes away must not take the commit of others with it.
+    let recording = tokio::spawn({
+        let inner = Arc::clone(inner);
+        async move {
+            let at = record_first(&inner, &append).await?;
+            let [event] = append.events.as_slice() else { return Ok(()) };
+            let observed =
+                crate::engine::Observed { definition, saga, started_at: at, sequence: 0, at, event };
+            crate::engine::Observer::observe(&*inner, observed);
             inner.wake_at(Some(start_at));
             Ok(())
         }
-        Ok(Err(Refusal::KeyTaken { existing })) => Err(StartError::Joined(existing)),
-        Ok(Err(Refusal::Conflict)) => {
-            Err(StartError::Store { saga, source: StoreError::broken("a fresh id was taken") })
+    });
+    recording.await.unwrap_or(Err(StartError::ShuttingDown))
+}
+
+/// How often the first record of a saga that begins later is tried.
+const TRIES: u32 = 3;
+
+/// Returns once the first record of a saga is durable. An answer that was lost is resolved by reading back.
+async fn record_first(inner: &Inner, append: &Append) -> Result<Timestamp, StartError> {
+    let saga = append.saga;
+    let mut delay = Duration::from_millis(20);
+    for tries in 1.. {
+        let (_, answer) = inner.committer.append(append.clone()).await;
+        let refused = match answer {
+            Ok(Ok(at)) => return Ok(at),
+            Ok(Err(Refusal::KeyTaken { existing })) if existing != saga => {
+                return Err(StartError::Joined(existing));
+            }
+            Ok(Err(_)) => StoreError::broken("a fresh id was taken"),
+            Err(error) => error,
+        };
+        // Nobody else writes under a fresh id before its time comes: what is there is ours.
+        if let Ok(journal) = inner.store.load(saga).await
+            && let Some(first) = journal.first().filter(|first| append.events.first() == Some(&first.event))
+        {
+            return Ok(first.at);
         }
-        Err(source) => Err(StartError::Store { saga, source }),
+        if tries == TRIES {
+            return Err(StartError::Store { saga, source: refused });
+        }
+        tokio::time::sleep(delay).await;
+        delay = delay.saturating_mul(2);
     }
+    Err(StartError::ShuttingDown)
 }
 
 fn started(

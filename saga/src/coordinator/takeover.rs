@@ -3,18 +3,19 @@
 //! Both go on for as long as the coordinator lives. A store that doesn't answer, or one saga that can't be driven,
 //! never stops them.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout_at};
 
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
 use crate::engine::Signal;
-use crate::machine::{Event, Record, SagaStarted, State, StuckReason, fold};
-use crate::store::{Append, Claim, HeadChange, StoreError};
+use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold};
+use crate::store::{Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult};
 use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
@@ -30,9 +31,13 @@ async fn beat(inner: Weak<Inner>, interval: Duration) {
     loop {
         sleep(interval).await;
         let Some(inner) = inner.upgrade() else { return };
+        let is_over = || inner.is_retired.load(Ordering::Acquire);
+        if is_over() {
+            return;
+        }
         match inner.store.heartbeat(inner.worker, inner.limits.lease).await {
             Ok(heartbeat) => {
-                *inner.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                inner.heartbeat_reached();
                 for saga in heartbeat.requested {
                     match inner.live.get(saga) {
                         Some(live) => live.mailbox.send(Signal::Requests),
@@ -42,6 +47,11 @@ async fn beat(inner: Weak<Inner>, interval: Duration) {
             }
             Err(error) => tracing::warn!(%error, "the heartbeat did not reach the store"),
         }
+        // The shutdown may have ended the lease meanwhile, and this heartbeat renewed it.
+        if is_over() {
+            _ = inner.store.retire(inner.worker).await;
+            return;
+        }
     }
 }
 
@@ -50,11 +60,12 @@ async fn search(inner: Weak<Inner>) {
     loop {
         let (soon, next) = {
             let Some(inner) = inner.upgrade() else { return };
+            let began = inner.clock.now();
             let mut is_more = true;
             while is_more && !inner.is_closed() {
                 is_more = search_once(&inner).await;
             }
-            (Arc::clone(&inner.claim_soon), inner.next_search())
+            (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
         // Woken early or late makes no difference.
         _ = timeout_at(next, soon.notified()).await;
@@ -63,8 +74,19 @@ async fn search(inner: Weak<Inner>) {
 
 /// Takes up as many sagas as there are free places; whether there may be more.
 async fn search_once(inner: &Arc<Inner>) -> bool {
+    if inner.has_lost_claim.swap(false, Ordering::Relaxed)
+        && let Err(error) = find_lost(inner).await
+    {
+        tracing::warn!(%error, "the store cannot be searched for sagas that a lost answer speaks of");
+        inner.has_lost_claim.store(true, Ordering::Relaxed);
+        return false;
+    }
     for saga in inner.take_orphans() {
         adopt_orphan(inner, saga).await;
+    }
+    // Who has no lease owns nothing for long: it would claim its own sagas, again and again.
+    if inner.heartbeat_age() >= inner.limits.lease {
+        return false;
     }
     let Ok(first) = Arc::clone(&inner.sagas).try_acquire_owned() else { return false };
     let limit = (inner.sagas.available_permits() + 1).min(CLAIM_MAX);
@@ -75,6 +97,7 @@ async fn search_once(inner: &Arc<Inner>) -> bool {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::warn!(%error, "the store cannot be searched for sagas to take up");
+            inner.has_lost_claim.store(true, Ordering::Relaxed);
             return false;
         }
     };
@@ -101,11 +124,17 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
     if inner.live.get(saga).is_some() {
         return;
     }
-    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_later(saga) };
-    let Ok(Some(instance)) = inner.store.instance(saga).await else { return };
-    if journal.is_empty() || instance.state.is_ended() || instance.owner != Some(inner.worker) {
+    // Before the claim: claims without a drive would look as if the saga killed its workers.
+    let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() else { return inner.adopt_again(saga) };
+    let instance = match inner.store.instance(saga).await {
+        Ok(Some(instance)) => instance,
+        Ok(None) => return,
+        Err(_) => return inner.adopt_again(saga),
+    };
+    if instance.state.is_ended() || instance.owner != Some(inner.worker) {
         return;
     }
+    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_again(saga) };
     let head = HeadChange { state: instance.state, owner: Some(inner.worker), wake_at: None };
     let append = Append {
         saga,
@@ -116,12 +145,25 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
     };
     let (_, answer) = inner.committer.append(append).await;
     match answer {
-        Ok(Ok(_)) => match Arc::clone(&inner.sagas).try_acquire_owned() {
-            Ok(place) => adopt(inner, saga, place).await,
-            Err(_) => inner.adopt_later(saga),
-        },
+        Ok(Ok(_)) => adopt(inner, saga, place).await,
         Ok(Err(_)) => {}
-        Err(_) => inner.adopt_later(saga),
+        Err(_) => inner.adopt_again(saga),
+    }
+}
+
+/// Remembers the sagas that this worker owns and nobody drives: a claim whose answer was lost may have left some.
+async fn find_lost(inner: &Inner) -> StoreResult<()> {
+    let mut filter = SagaFilter::new().limit(1_000);
+    filter.states = SagaState::ALL.into_iter().filter(|state| !state.is_ended()).collect();
+    loop {
+        let page = inner.store.list(&filter).await?;
+        for SagaInstance { id, owner, .. } in page.sagas {
+            if owner == Some(inner.worker) && inner.live.get(id).is_none() {
+                inner.adopt_again(id);
+            }
+        }
+        let Some(next) = page.next else { return Ok(()) };
+        filter = filter.after(next);
     }
 }
 
@@ -135,9 +177,9 @@ async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
         }
         Err(error) => {
             tracing::warn!(saga.id = %saga, %error, "a claimed saga cannot be read; it is tried again");
-            inner.live.leave(saga);
+            inner.live.leave(saga, &live);
             live.set_rest(super::live::Rest::HandedOver);
-            return inner.adopt_later(saga);
+            return inner.adopt_again(saga);
         }
     };
     match taken_up {
@@ -147,11 +189,11 @@ async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
             taken_up.task(saga, place).spawn(inner, live);
         }
         Err(reason) => {
-            inner.live.leave(saga);
+            inner.live.leave(saga, &live);
             live.set_rest(super::live::Rest::HandedOver);
             if let Err(error) = park::park(inner, saga, reason).await {
                 tracing::warn!(saga.id = %saga, %error, "a saga cannot be parked; it is tried again");
-                inner.adopt_later(saga);
+                inner.adopt_again(saga);
             }
         }
     }

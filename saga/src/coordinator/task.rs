@@ -40,7 +40,7 @@ struct Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.inner.live.leave(self.id);
+        self.inner.live.leave(self.id, &self.live);
         // Both are no-ops where the drive came to its end in order.
         self.live.set_rest(Rest::HandedOver);
         self.live.set_recorded(Err(StartError::ShuttingDown));
@@ -111,7 +111,7 @@ impl Task {
             }
         };
         // The place is free, and the saga out of the live ones, before anybody hears of the end.
-        inner.live.leave(id);
+        inner.live.leave(id, &live);
         drop(place);
         live.set_rest(rest);
     }
@@ -131,7 +131,8 @@ async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool
         }
         Halt::Recording(Recording::Fenced) => {
             tracing::warn!(saga.id = %id, "another worker took the saga over");
-            false
+            // Or this one: its lease had run out, and it claimed its own saga. Who owns it is looked up.
+            true
         }
         Halt::Recording(Recording::Halted) | Halt::Halted => true,
         Halt::Illegal(illegal) => {

@@ -1,7 +1,5 @@
 //! Looking at sagas: their typed outputs so far, their recorded outcomes, and whether all is well.
 
-use std::sync::PoisonError;
-
 use super::handle::OutcomeError;
 use super::inner::Inner;
 use super::takeover::last_outputs;
@@ -101,7 +99,7 @@ fn restored<S: Saga>(inner: &Inner, journal: &[Record]) -> Result<S::Slots, Payl
 }
 
 pub(super) async fn health(inner: &Inner) -> Health {
-    let last_heartbeat_age = inner.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+    let last_heartbeat_age = inner.heartbeat_age();
     let (counts, store_error) = match inner.store.counts().await {
         Ok(counts) => (counts, None),
         Err(error) => (std::collections::BTreeMap::<SagaState, u64>::new(), Some(error.to_string())),

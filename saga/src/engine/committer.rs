@@ -82,7 +82,7 @@ impl Committer {
         };
         match told {
             Ok(append) => self.lead(append).await,
-            Err(told) => match told.await {
+            Err(told) => match (Following { committer: self, told }).heard().await {
                 Ok(Told::Answer(append, answer)) => (Some(append), answer),
                 Ok(Told::Lead(append)) => self.lead(append).await,
                 Err(_) => (
@@ -161,6 +161,27 @@ impl Committer {
     }
 }
 
+/// A wait in the queue. One that is dropped after it was given the lead, and before it heard so, passes it on.
+struct Following<'a> {
+    committer: &'a Committer,
+    told: oneshot::Receiver<Told>,
+}
+
+impl Following<'_> {
+    async fn heard(mut self) -> Result<Told, oneshot::error::RecvError> {
+        (&mut self.told).await
+    }
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        if let Ok(Told::Lead(_)) = self.told.try_recv() {
+            drop(Lead { committer: self.committer });
+        }
+    }
+}
+
 /// The right to write. Dropped, also in the middle of a write, it passes to the first who waits.
 struct Lead<'a> {
     committer: &'a Committer,
@@ -176,5 +197,32 @@ impl Drop for Lead<'_> {
             }
         }
         queue.is_led = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{MemoryStore, SagaId};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_follower_that_goes_away_passes_the_lead_on() {
+        let batching = Committer { batches: true, ..Committer::new(Arc::new(MemoryStore::new())) };
+        let append =
+            || Append { saga: SagaId::new(), expected: 1, events: Vec::new(), head: None, answered: None };
+        // Somebody writes, another waits, is given the lead, and is dropped before it hears so.
+        batching.queue().is_led = true;
+        {
+            let mut follower = pin!(batching.append(append()));
+            assert!(follower.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            drop(Lead { committer: &batching });
+        }
+        let next = tokio::time::timeout(Duration::from_secs(1), batching.append(append())).await;
+        assert!(next.is_ok(), "nobody writes any more");
     }
 }

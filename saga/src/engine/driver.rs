@@ -275,9 +275,8 @@ impl<'a> Driver<'a> {
         self.draft(drive, event)
     }
 
-    /// Answers what was asked of the saga, each request by an event. An output that an operator supplied is in the
-    /// journal then, and not among the outputs that this drive holds: the saga is released, and whoever takes it up
-    /// next reads it there.
+    /// Answers what was asked of the saga, each request by an event. A saga that got an output from an operator goes
+    /// back to the store: whoever takes it up, at once, restores all outputs from the journal, that one too.
     async fn answer_requests(&mut self, drive: &mut Drive<'a>) -> Result<Option<Stop>, Halt> {
         let Journal::Durable(journal) = &mut self.journal else { return Ok(None) };
         let requests = match journal.store.requests(self.saga).await {

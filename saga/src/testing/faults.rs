@@ -91,6 +91,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     planned: Vec<Fault>,
+    /// For the next call that begins so.
+    next: Vec<(&'static str, Moment, Harm)>,
     flaky: Option<Flaky>,
     calls: Vec<Call>,
 }
@@ -119,6 +121,12 @@ impl Faults {
         planned
     }
 
+    /// This goes wrong in the next call whose text begins so; called again, in the one after. Heartbeats are called
+    /// `heartbeat`.
+    pub fn fail_next(&self, text: &'static str, moment: Moment, harm: Harm) {
+        self.state().next.push((text, moment, harm));
+    }
+
     /// So many percent of the first `calls` calls get no answer, half of them after their effect.
     #[must_use]
     pub fn flaky(seed: u64, percent: u8, calls: usize) -> Self {
@@ -128,7 +136,7 @@ impl Faults {
     }
 
     /// The calls so far: all that write, and those that read a journal, requests or an instance. Heartbeats and
-    /// lists are not counted, and fail only with the process.
+    /// lists are not counted.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
@@ -156,8 +164,17 @@ impl Faults {
         self.0.died.notify_waiters();
     }
 
+    /// What goes wrong in a call that is not counted.
+    fn by_text(&self, text: &str) -> Option<(Moment, Harm)> {
+        let next = &mut self.state().next;
+        let index = next.iter().position(|(begin, ..)| text.starts_with(begin))?;
+        let (_, moment, harm) = next.remove(index);
+        Some((moment, harm))
+    }
+
     /// Counts a call, and says what goes wrong in it.
     fn begin(&self, text: String, access: Access) -> (usize, Option<(Moment, Harm)>) {
+        let by_text = self.by_text(&text);
         let mut state = self.state();
         let number = state.calls.len();
         state.calls.push(Call { text, access, is_effective: false });
@@ -167,7 +184,7 @@ impl Faults {
             let moment = if flaky.dice.bool() { Moment::Before } else { Moment::After };
             (flaky.dice.u8(..100) < flaky.percent).then_some((moment, Harm::Unavailable))
         });
-        (number, planned.or(diced))
+        (number, by_text.or(planned).or(diced))
     }
 
     fn took_effect(&self, number: usize) {
@@ -323,7 +340,12 @@ impl JournalStore for FaultyStore {
     }
 
     fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
-        Box::pin(self.let_through(move || self.inner.heartbeat(worker, lease)))
+        Box::pin(async move {
+            match self.faults.by_text("heartbeat") {
+                Some((_, harm)) => Err(self.suffer(harm).await),
+                None => self.let_through(move || self.inner.heartbeat(worker, lease)).await,
+            }
+        })
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {

@@ -1,0 +1,164 @@
+//! A saga is never lost while its worker lives, whatever call the store fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use saga::policy::{hours, millis, minutes, secs};
+use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
+use saga::{
+    Coordinator, CoordinatorBuilder, MemoryStore, Outcome, SagaHandle, StartError, StartOptions, Store,
+};
+use saga_tests::trip::{Mood, Trip, TripStep};
+use tokio::time::{Instant, sleep, timeout};
+
+/// A coordinator over a store in memory that fails on command.
+fn faulty(trip: Trip) -> (CoordinatorBuilder, Faults) {
+    let faults = Faults::none();
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()), faults.clone());
+    (Coordinator::builder(store).saga(trip), faults)
+}
+
+fn fail(faults: &Faults, texts: &[&'static str], moment: Moment) {
+    for text in texts {
+        faults.fail_next(text, moment, Harm::Unavailable);
+    }
+}
+
+async fn outcome(handle: &SagaHandle<Trip>) -> Outcome<u64> {
+    timeout(hours(1), handle.outcome()).await.expect("the saga is lost").unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_loses_no_saga() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    let handle = coordinator.start_with::<Trip>(1, StartOptions::new().delay(millis(2_500))).await.unwrap();
+    sleep(millis(2_400)).await;
+    fail(&faults, &["claim"], Moment::After);
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_whose_start_got_no_answer_is_driven_if_it_is_recorded() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    fail(&faults, &["append", "append"], Moment::Before);
+    fail(&faults, &["append"], Moment::After);
+    // The starter cannot know; nor can its worker, for a while.
+    fail(&faults, &["load", "read the instance", "append at 1", "load", "load"], Moment::Before);
+    let Err(StartError::Store { saga, .. }) = coordinator.start::<Trip>(1).await else { panic!("started") };
+    assert_eq!(outcome(&coordinator.handle(saga)).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_start_whose_answer_is_lost_is_read_back() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    fail(&faults, &["append"], Moment::After);
+    let options = StartOptions::new().delay(secs(5)).key("once");
+    let handle = coordinator.start_with::<Trip>(1, options).await.unwrap();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_that_waits_for_a_place_is_not_taken_for_one_that_kills_its_workers() {
+    let trip = Trip::default();
+    let (builder, faults) = faulty(trip.clone());
+    let coordinator = builder.max_concurrent_sagas(1).build().await.unwrap();
+    fail(&faults, &["append", "append"], Moment::Before);
+    fail(&faults, &["append"], Moment::After);
+    // So it is taken up only after the other has its place.
+    fail(&faults, &["load", "read the instance"], Moment::Before);
+    let Err(StartError::Store { saga, .. }) = coordinator.start::<Trip>(1).await else { panic!("started") };
+    trip.feel(TripStep::Hotel, Mood::Slow(minutes(1)));
+    let second = coordinator.start::<Trip>(10).await.unwrap();
+    assert_eq!(outcome(&second).await, Outcome::Completed(13));
+    assert_eq!(outcome(&coordinator.handle(saga)).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_lease_ran_out_goes_on_with_its_own_sagas() {
+    // The store says that the lease is over as soon as it has it, the worker doesn't know: a machine that slept.
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(secs(10)));
+    let coordinator = Coordinator::builder_shared(Arc::clone(&store)).saga(trip).build().await.unwrap();
+    let handle = coordinator.start::<Trip>(1).await.unwrap();
+    store.retire(coordinator.worker()).await.unwrap();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_owner_whose_append_got_no_answer_does_not_take_the_new_owners_for_its_own() {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
+    let (stale, current) = (slow(secs(10)), slow(minutes(2)));
+    let worlds = (stale.world.clone(), current.world.clone());
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = Coordinator::builder(store).saga(stale).poll_interval(hours(1)).build().await.unwrap();
+    let saga = first.start::<Trip>(1).await.unwrap().id();
+    memory.retire(first.worker()).await.unwrap();
+    let second = Coordinator::builder_shared(memory).saga(current).build().await.unwrap();
+    fail(&faults, &["append"], Moment::Before);
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
+    let steps = |world: &Ledger| world.entries().into_iter().map(|entry| entry.step).collect::<Vec<_>>();
+    assert_eq!(steps(&worlds.0), ["hotel"]);
+    assert_eq!(steps(&worlds.1), ["hotel", "pay", "mail"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_without_a_lease_claims_nothing() {
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(2)));
+    let (builder, faults) = faulty(trip);
+    let coordinator = builder.build().await.unwrap();
+    let handle = coordinator.start::<Trip>(1).await.unwrap();
+    fail(&faults, &["heartbeat"; 18], Moment::Before);
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+    let journal = coordinator.inspect::<Trip>(handle.id()).await.unwrap().unwrap().journal;
+    assert!(journal.iter().all(|record| record.event.kind() != "claimed"), "{journal:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_the_lease_for_good() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let slow = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(4)));
+    let first = Coordinator::builder_shared(Arc::clone(&store)).saga(slow).build().await.unwrap();
+    let saga = first.start::<Trip>(1).await.unwrap().id();
+    assert_eq!(first.shutdown().await.handed_over, 1);
+    // Longer than its heartbeat sleeps; it is still there.
+    sleep(secs(20)).await;
+    let second = Coordinator::builder_shared(store).saga(Trip::default()).build().await.unwrap();
+    let began = Instant::now();
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
+    assert!(began.elapsed() < secs(5), "{:?}", began.elapsed());
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_up_is_not_lost_by_a_search_before_its_time() {
+    let (builder, _) = faulty(Trip::default());
+    let coordinator = builder.poll_interval(hours(10)).build().await.unwrap();
+    let delayed = |delay: Duration| StartOptions::new().delay(delay);
+    let began = Instant::now();
+    let first = coordinator.start_with::<Trip>(1, delayed(secs(10))).await.unwrap();
+    sleep(secs(5)).await;
+    coordinator.start_with::<Trip>(1, delayed(hours(5))).await.unwrap();
+    assert_eq!(outcome(&first).await, Outcome::Completed(4));
+    assert!(began.elapsed() < secs(12), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_is_not_asked_without_a_pause() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    fail(&faults, &["append", "append"], Moment::Before);
+    fail(&faults, &["append"], Moment::After);
+    fail(&faults, &["load"], Moment::Before);
+    fail(&faults, &["read the instance"; 10], Moment::Before);
+    let began = Instant::now();
+    let Err(StartError::Store { saga, .. }) = coordinator.start::<Trip>(1).await else { panic!("started") };
+    while faults.calls().iter().filter(|call| call.text == "read the instance").count() < 10 {
+        sleep(millis(1)).await;
+    }
+    assert!(began.elapsed() > millis(500), "{:?}", began.elapsed());
+    assert_eq!(outcome(&coordinator.handle(saga)).await, Outcome::Completed(4));
+}
