@@ -41,8 +41,8 @@ const LAWS: [(&str, &str); 5] = [
         "SELECT count(*) - count(DISTINCT order_id) FROM payments WHERE status = 'charged'",
     ),
     (
-        "whoever is charged has an order of that price, confirmed",
-        "SELECT count(*) FROM payments LEFT JOIN orders ON orders.id = order_id AND orders.status = 'confirmed'
+        "whoever is charged has an order of that price, which stands",
+        "SELECT count(*) FROM payments LEFT JOIN orders ON orders.id = order_id AND orders.status <> 'cancelled'
          WHERE payments.status = 'charged' AND amount_cents IS NOT total_cents",
     ),
     (
@@ -109,7 +109,7 @@ fn reset_begins_again() {
 
 #[test]
 fn after_a_crash_the_next_run_finishes_what_is_left() {
-    for crashes in [1, 3] {
+    for crashes in [1, 2] {
         let db = db(&format!("crash_{crashes}"));
         for _ in 0..crashes {
             let output = run(&db, &["--crash"]);
