@@ -21,12 +21,12 @@ pub(crate) fn claim(write: &mut Write<'_>, claim: &Claim) -> Result<Vec<SagaId>,
     let mut free = BTreeSet::new();
     for owner in free_owners(write)? {
         let condition = "owner IS ?1 AND due_at IS NOT NULL AND due_at <= ?2";
-        find(write, claim, condition, "due_at", [owner, write.at.as_micros().into()], &mut free)?;
+        find(write, claim, condition, "due_at", vec![owner, write.at.as_micros().into()], &mut free)?;
     }
     let condition = "number IN (SELECT saga FROM requests) AND ended_at IS NULL AND NOT EXISTS \
-                     (SELECT 1 FROM workers WHERE workers.id = owner AND leased_until > ?1) AND ?2 IS NULL";
+                     (SELECT 1 FROM workers WHERE workers.id = owner AND leased_until > ?1)";
     let since = "coalesce(wake_at, updated_at)";
-    find(write, claim, condition, since, [write.at.as_micros().into(), Value::Null], &mut free)?;
+    find(write, claim, condition, since, vec![write.at.as_micros().into()], &mut free)?;
 
     let event = Event::Claimed { worker: claim.worker }.encode();
     let mut claimed = Vec::with_capacity(free.len().min(claim.limit));
@@ -69,10 +69,9 @@ fn find(
     claim: &Claim,
     condition: &str,
     since: &str,
-    values: [Value; 2],
+    mut values: Vec<Value>,
     free: &mut BTreeSet<Free>,
 ) -> Result<(), SqlError> {
-    let mut values = Vec::from(values);
     let mut of_definition = String::new();
     if let Some(definitions) = &claim.definitions {
         let places = vec!["(?, ?, ?)"; definitions.len()].join(", ");

@@ -11,15 +11,8 @@ use crate::error::SqlError;
 use crate::rows::{self, INSTANCE};
 
 pub(crate) fn list(connection: &Connection, filter: &SagaFilter) -> Result<SagaPage, SqlError> {
-    let limit = filter.limit.clamp(1, 1_000);
-    let (numbers, mut values) = if filter.labels.is_empty() { by_state(filter) } else { by_label(filter) };
-    // One more than the page holds says whether there is another page.
-    values.push(rows::limit(limit + 1).into());
-    let order = order(filter);
-    let find = format!(
-        "SELECT {INSTANCE} FROM sagas WHERE number IN (SELECT number FROM ({numbers}) ORDER BY {order} LIMIT ?) \
-         ORDER BY {order}"
-    );
+    let limit = limit(filter);
+    let (find, values) = query(filter);
     let mut statement = connection.prepare_cached(&find)?;
     let sagas = statement.query_map(params_from_iter(values), rows::instance)?;
     let mut sagas = sagas.collect::<Result<Vec<_>, _>>()?;
@@ -28,6 +21,22 @@ pub(crate) fn list(connection: &Connection, filter: &SagaFilter) -> Result<SagaP
     let next =
         sagas.last().filter(|_| is_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
     Ok(SagaPage { sagas, next })
+}
+
+fn query(filter: &SagaFilter) -> (String, Vec<Value>) {
+    let (numbers, mut values) = if filter.labels.is_empty() { by_state(filter) } else { by_label(filter) };
+    // One more than the page holds says whether there is another page.
+    values.push(rows::limit(limit(filter) + 1).into());
+    let order = order(filter);
+    let find = format!(
+        "SELECT {INSTANCE} FROM sagas WHERE number IN (SELECT number FROM ({numbers}) ORDER BY {order} LIMIT ?) \
+         ORDER BY {order}"
+    );
+    (find, values)
+}
+
+fn limit(filter: &SagaFilter) -> usize {
+    filter.limit.clamp(1, 1_000)
 }
 
 fn order(filter: &SagaFilter) -> &'static str {
@@ -52,7 +61,7 @@ fn by_state(filter: &SagaFilter) -> (String, Vec<Value>) {
         values.push(state.as_str().to_owned().into());
         push_place(filter, &mut part, &mut values);
         push_in("definition", filter.definitions.iter().map(String::as_str), &mut part, &mut values);
-        _ = write!(part, " ORDER BY {} LIMIT {}", order(filter), filter.limit.clamp(1, 1_000) + 1);
+        _ = write!(part, " ORDER BY {} LIMIT {}", order(filter), limit(filter) + 1);
         parts.push(format!("SELECT * FROM ({part})"));
     }
     (parts.join(" UNION ALL "), values)
@@ -110,5 +119,56 @@ fn push_in<'a>(
     if any_of.len() > 0 {
         _ = write!(find, " AND {column} IN ({})", vec!["?"; any_of.len()].join(", "));
         values.extend(any_of.map(|value| Value::from(value.to_owned())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use saga::{SagaId, Timestamp};
+
+    use super::*;
+
+    /// How the database reads a page.
+    fn plan(filter: &SagaFilter) -> String {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema/1.sql")).unwrap();
+        let (find, values) = query(filter);
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {find}")).unwrap();
+        let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        lines.map(|line| line.unwrap() + "\n").collect()
+    }
+
+    #[test]
+    fn a_page_is_read_along_an_index_whatever_the_filter() {
+        let at = Timestamp::from_micros(7);
+        let all = SagaFilter::new();
+        for sort in [Sort::NewestFirst, Sort::OldestFirst] {
+            for filter in [
+                all.clone(),
+                all.clone().state(SagaState::Stuck),
+                all.clone().definition("order").created(at..at),
+                all.clone().label("customer", "c-17"),
+                all.clone()
+                    .label("customer", "c-17")
+                    .label("region", "eu")
+                    .state(SagaState::Failed)
+                    .definition("order"),
+            ] {
+                for filter in [filter.clone(), filter.after(Cursor { created_at: at, id: SagaId::new() })] {
+                    let filter = filter.sort(sort);
+                    let plan = plan(&filter);
+                    assert!(!plan.contains("SCAN sagas") && !plan.contains("SCAN label"), "{plan}");
+                    let index = if filter.labels.is_empty() {
+                        "SEARCH sagas USING COVERING INDEX sagas_listed (state=?"
+                    } else {
+                        "SEARCH label USING PRIMARY KEY (name=? AND value=?"
+                    };
+                    assert!(plan.contains(index), "{plan}");
+                    if filter.cursor.is_some() && filter.created_from.is_none() {
+                        assert!(plan.contains("(created_at,id)"), "{plan}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -137,6 +137,7 @@ fn prepare(path: &Path, options: &SqliteOptions) -> Result<Connection, SqlError>
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(64);
+    schema::check(&connection, path)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(SqlError::Store(StoreError::unusable(format!(
@@ -258,5 +259,23 @@ impl QueryStore for SqliteStore {
             self.readers.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
             Ok(self.writer.now())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_survive_the_loss_of_power_unless_asked_otherwise() {
+        let directory = std::env::temp_dir().join(format!("saga-sqlite-{}", SagaId::new()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let options = SqliteOptions::new(directory.join("sagas.db"));
+        for (options, expected) in [(options.clone(), 2), (options.durability(Durability::ProcessCrash), 1)] {
+            let connection = prepare(&options.path, &options).unwrap();
+            let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            assert_eq!((number("synchronous").unwrap(), number("fullfsync").unwrap()), (expected, 1));
+        }
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }

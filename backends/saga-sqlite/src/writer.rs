@@ -267,3 +267,88 @@ pub(crate) fn highest_position(connection: &Connection, path: &Path) -> StoreRes
                               coalesce((SELECT value FROM marks WHERE name = 'position'), 0))";
     connection.query_row(highest, [], |row| row.get(0)).map_err(|error| running(error.into(), path))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A writer on a database of its own.
+    fn writer(directory: &Path) -> Writer {
+        std::fs::create_dir_all(directory).unwrap();
+        let path = directory.join("test.db");
+        let lock = FileLock::take(&path).unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number INTEGER PRIMARY KEY)").unwrap();
+        let session = Session { connection, next_position: 1, _lock: lock };
+        Writer::new(session, path, Clock::system(), 8)
+    }
+
+    async fn add(writer: &Writer, number: i64) -> StoreResult<usize> {
+        writer
+            .write(move |write| Ok(write.connection.execute("INSERT INTO numbers VALUES (?1)", [number])?))
+            .await
+    }
+
+    async fn count(writer: &Writer) -> i64 {
+        let count = |write: &mut Write<'_>| {
+            Ok(write.connection.query_row("SELECT count(*) FROM numbers", [], |row| row.get(0))?)
+        };
+        writer.write(count).await.unwrap()
+    }
+
+    fn directory() -> PathBuf {
+        std::env::temp_dir().join(format!("saga-sqlite-{}", saga::SagaId::new()))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_answered_and_undone_and_the_next_one_is_done() {
+        let directory = directory();
+        let writer = writer(&directory);
+        let panicking = writer.write::<(), _>(|write| {
+            write.connection.execute("INSERT INTO numbers VALUES (1)", [])?;
+            panic!("in a call")
+        });
+        assert!(matches!(panicking.await, Err(StoreError::Unavailable { .. })));
+        assert_eq!(add(&writer, 2).await.unwrap(), 1);
+        assert_eq!(count(&writer).await, 1);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn calls_after_the_close_are_refused() {
+        let directory = directory();
+        let writer = writer(&directory);
+        add(&writer, 1).await.unwrap();
+        writer.close();
+        let error = add(&writer, 2).await.unwrap_err();
+        assert!(error.to_string().contains("closed"), "{error}");
+        FileLock::take(&directory.join("test.db")).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_runtime_that_ends_before_its_writer_begins_stops_no_other() {
+        let directory = directory();
+        let writer = writer(&directory);
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ended = runtime();
+        let handle = ended.handle().clone();
+        drop(ended);
+        {
+            let _runtime = handle.enter();
+            let mut adding = std::pin::pin!(add(&writer, 1));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(matches!(
+                adding.as_mut().poll(&mut context),
+                std::task::Poll::Ready(Err(StoreError::Unavailable { .. }))
+            ));
+        }
+        runtime().block_on(async {
+            assert_eq!(add(&writer, 2).await.unwrap(), 1);
+            assert_eq!(count(&writer).await, 1);
+        });
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

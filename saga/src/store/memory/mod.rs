@@ -313,13 +313,10 @@ impl JournalStore for MemoryStore {
         }
         let mut requested = Vec::new();
         for shard in self.each_shard() {
-            let has_requests = |saga: &&SagaId| {
-                shard
-                    .sagas
-                    .get(saga)
-                    .is_some_and(|entry| entry.head.owner == Some(worker) && !entry.requests.is_empty())
-            };
-            requested.extend(shard.open.iter().filter(has_requests).copied());
+            // What is open and has an owner, has requests.
+            let is_own =
+                |saga: &&SagaId| shard.sagas.get(saga).is_some_and(|entry| entry.head.owner == Some(worker));
+            requested.extend(shard.open.iter().filter(is_own).copied());
         }
         ready(Heartbeat { now, requested })
     }

@@ -100,6 +100,7 @@ pub async fn pages_show_each_saga_once_however_many_come_meanwhile(store: Arc<dy
                 let page = list(&store, &filter).await;
                 seen.extend(page.sagas.iter().map(|saga| saga.id));
                 pages += 1;
+                assert!(pages < 100, "the pages never end");
                 let Some(next) = page.next else { break };
                 // Printed and parsed, as through a web page.
                 filter = filter.after(next.to_string().parse::<Cursor>().expect("a cursor is read back"));

@@ -57,6 +57,7 @@ macro_rules! __store_tests {
             a_running_lease_holds_a_saga
             an_owner_without_a_lease_holds_nothing
             a_retired_worker_frees_its_sagas_at_once
+            a_released_saga_is_free_at_once
             a_saga_is_not_claimed_before_its_wake_up_time
             a_stuck_saga_is_claimed_only_for_a_request
             a_request_wakes_a_sleeping_saga

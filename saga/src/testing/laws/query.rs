@@ -80,6 +80,7 @@ pub async fn events_come_in_the_order_of_their_commits(store: Arc<dyn Store>) {
     loop {
         let page = events(&store, position, 2).await;
         assert!(page.len() <= 2);
+        assert!(read.len() <= all.len(), "the pages never end");
         let Some(last) = page.last() else { break };
         position = last.position;
         read.extend(page);
