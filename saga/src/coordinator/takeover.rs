@@ -35,6 +35,11 @@ async fn beat(inner: Weak<Inner>, interval: Duration) {
         if is_over() {
             return;
         }
+        // Nothing begins any more, and nothing runs: what a lost answer may have left owned is free for others, also
+        // where a handle keeps all this alive.
+        if inner.is_closed() && inner.live.len() == 0 && inner.store.retire(inner.worker).await.is_ok() {
+            return;
+        }
         match inner.store.heartbeat(inner.worker, inner.limits.lease).await {
             Ok(heartbeat) => {
                 inner.heartbeat_reached();

@@ -104,12 +104,13 @@ impl<'a> Driver<'a> {
             self.commit(&mut drive, Handover::Kept).await?;
         }
         on_recorded();
-        if self.mailbox.take(Signal::Requests)
-            && let Some(stop) = self.answer_requests(&mut drive).await?
-        {
-            return Ok(stop);
-        }
         loop {
+            // Before anything begins: a cancel that has come is carried out first.
+            if self.mailbox.take(Signal::Requests)
+                && let Some(stop) = self.answer_requests(&mut drive).await?
+            {
+                return Ok(stop);
+            }
             let now = self.clock.at(drive.now);
             let situation = Situation { now, running: drive.running.steps(), defaults: self.defaults };
             match drive.state.next(self.definition, &situation) {
@@ -198,12 +199,8 @@ impl<'a> Driver<'a> {
         }
         match self.woken(drive, until).await {
             Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
-            Woken::Due => {}
-            Woken::Signalled => {
-                if self.mailbox.take(Signal::Requests) {
-                    return self.answer_requests(drive).await;
-                }
-            }
+            // What was signalled is looked at by the loop.
+            Woken::Due | Woken::Signalled => {}
         }
         Ok(None)
     }
@@ -282,7 +279,8 @@ impl<'a> Driver<'a> {
         let requests = match journal.store.requests(self.saga).await {
             Ok(requests) => requests,
             Err(error) => {
-                // The next heartbeat says again that there are requests.
+                // Asked again before the next attempt begins, and when a heartbeat says that there are requests.
+                self.mailbox.put_back(Signal::Requests);
                 tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
                 return Ok(None);
             }

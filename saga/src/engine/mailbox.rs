@@ -29,6 +29,11 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
+    /// Gives the signal again, for when its receiver looks by itself: nobody is woken.
+    pub(crate) fn put_back(&self, signal: Signal) {
+        self.signals.fetch_or(signal as u8, Ordering::AcqRel);
+    }
+
     pub(crate) fn has(&self, signal: Signal) -> bool {
         self.signals.load(Ordering::Acquire) & signal as u8 != 0
     }

@@ -73,6 +73,7 @@ pub struct CrashTest<'a> {
     open: Box<dyn Fn() -> OpenStore + 'a>,
     second_deaths_max: usize,
     time_max: Duration,
+    cancel_after: Option<Duration>,
     batches: bool,
     sameness: Sameness,
     flaky_seeds: u64,
@@ -142,6 +143,7 @@ impl<'a> CrashTest<'a> {
             open: Box::new(memory_store),
             second_deaths_max: SECOND_DEATHS_MAX,
             time_max: hours(24),
+            cancel_after: None,
             batches: false,
             sameness: Sameness::State,
             flaky_seeds: 5,
@@ -163,6 +165,13 @@ impl<'a> CrashTest<'a> {
     /// So many runs on a store that answers every fifth call with an error. Without a call: 5.
     pub fn flaky_runs(mut self, count: u64) -> Self {
         self.flaky_seeds = count;
+        self
+    }
+
+    /// Somebody cancels the saga so long after its start, by the paused clock, in each life until the request is
+    /// recorded. Without a call: nobody does.
+    pub fn cancel_after(mut self, time: Duration) -> Self {
+        self.cancel_after = Some(time);
         self
     }
 
@@ -259,7 +268,8 @@ impl<'a> CrashTest<'a> {
     fn run_once(&self, plans: &[Plan]) -> Run {
         let (ledger, open, mut era) = (Ledger::new(), (self.open)(), Era::default());
         let subject = (self.subject)(&ledger);
-        let known = Arc::new(Known::default());
+        let cancel_after = self.cancel_after.or_else(|| subject.cancel_after());
+        let known = Arc::new(Known::new(cancel_after));
         let mut run = Run {
             definition: subject.definition(),
             known: std::collections::BTreeSet::new(),

@@ -229,7 +229,8 @@ impl FaultyStore {
         Self { inner, faults, batches }
     }
 
-    /// Says that its commits are best shared, whatever `inner` says: for tests of the group commit.
+    /// Says that its commits are best shared, whatever `inner` says, and lets others have their turn before each
+    /// call, so that appends gather: for tests of the group commit.
     #[must_use]
     pub fn with_batches(mut self) -> Self {
         self.batches = true;
@@ -244,6 +245,9 @@ impl FaultyStore {
     ) -> StoreResult<T> {
         self.unless_dead().await;
         let (number, fault) = self.faults.begin(text, access);
+        if self.batches {
+            tokio::task::yield_now().await;
+        }
         if let Some((Moment::Before, harm)) = fault {
             return Err(self.suffer(harm).await);
         }

@@ -110,11 +110,17 @@ where
 /// What is known of a saga beyond the death of its process.
 #[derive(Default)]
 pub(super) struct Known {
+    /// How long after its start somebody cancels the saga.
+    cancel_after: Option<Duration>,
     is_cancelled: std::sync::atomic::AtomicBool,
     so_far: Mutex<Option<Ended>>,
 }
 
 impl Known {
+    pub(super) fn new(cancel_after: Option<Duration>) -> Self {
+        Self { cancel_after, ..Self::default() }
+    }
+
     /// How far the saga came, if it never ended.
     pub(super) fn so_far(&self) -> Option<Ended> {
         self.so_far.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -194,7 +200,7 @@ async fn at_rest(
     use std::sync::atomic::Ordering;
 
     let cancelling = async {
-        if let Some(after) = subject.cancel_after() {
+        if let Some(after) = known.cancel_after {
             sleep(after).await;
             while !known.is_cancelled.load(Ordering::Relaxed) {
                 match coordinator.cancel(saga, "the test says so").await {

@@ -1,6 +1,7 @@
 //! The crash driver itself: it passes what is right, and tells what is not.
 
 use saga::SagaState;
+use saga::policy::{millis, secs};
 use saga::testing::{CrashTest, Ledger, crash_at_every_write};
 use saga_tests::BACKENDS;
 use saga_tests::trip::{Mood, Trip, TripStep};
@@ -20,6 +21,17 @@ fn a_saga_going_backward_survives_a_crash_at_every_write() {
         let report = report.unwrap_or_else(|failure| panic!("{}: {failure}", backend.name));
         assert_eq!(report.outcomes[&SagaState::Compensated], report.runs, "{report}");
     }
+}
+
+#[test]
+fn a_cancelled_saga_survives_a_crash_at_every_write() {
+    let slow = |world: &Ledger| Trip::new(world).with(TripStep::Hotel, Mood::Slow(secs(1)));
+    let report = CrashTest::new(slow, || 1).cancel_after(millis(500)).flaky_runs(0).run();
+    let report = report.unwrap_or_else(|failure| panic!("{failure}"));
+    // A death during `hotel` leaves it in doubt, and its undo needs the output that nobody has: `Failed` says so.
+    let honest = [SagaState::Cancelled, SagaState::Failed];
+    assert!(report.outcomes.keys().all(|state| honest.contains(state)), "{report}");
+    assert!(report.outcomes[&SagaState::Cancelled] > 0, "{report}");
 }
 
 /// The world of this one is not the ledger's: what is done is done again after a crash, under another key.

@@ -1,6 +1,7 @@
 //! All behaviours, in one program: one link is faster than many.
 
 mod crash_driver;
+mod crowd;
 mod generated_sagas;
 mod operators;
 mod requests;

@@ -56,6 +56,19 @@ async fn a_heartbeat_tells_of_the_second_request_when_the_first_is_answered() {
     assert_eq!(store.heartbeat(worker, secs(15)).await.unwrap().requested, [saga]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_could_not_be_read_is_read_before_the_next_step_begins() {
+    let faults = Faults::none();
+    let store = FaultyStore::new(std::sync::Arc::new(MemoryStore::new()), faults.clone());
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(secs(1)));
+    let coordinator = Coordinator::builder(store).saga(trip).build().await.unwrap();
+    let handle = coordinator.start::<Trip>(1).await.unwrap();
+    faults.fail_next("read requests", Moment::Before, Harm::Unavailable);
+    coordinator.cancel(handle.id(), "no more").await.unwrap();
+    let outcome = timeout(secs(30), handle.outcome()).await.expect("the cancel is lost").unwrap();
+    assert_eq!(outcome.state(), SagaState::Cancelled);
+}
+
 /// A cancel finds a delayed saga, and the store cannot say which request it was; the next heartbeat brings it again.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_could_not_be_read_is_carried_out_later() {

@@ -134,6 +134,22 @@ async fn a_shutdown_ends_the_lease_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_coordinator_that_is_gone_keeps_no_saga_from_others() {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = Coordinator::builder(store).saga(Trip::default()).build().await.unwrap();
+    let handle = first.start_with::<Trip>(1, StartOptions::new().delay(millis(2_500))).await.unwrap();
+    sleep(millis(2_400)).await;
+    // The claim makes it the owner, and it doesn't live to hear so. The handle does.
+    fail(&faults, &["claim"], Moment::After);
+    sleep(millis(200)).await;
+    drop(first);
+    let second = Coordinator::builder_shared(memory).saga(Trip::default()).build().await.unwrap();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+    drop(second);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wake_up_is_not_lost_by_a_search_before_its_time() {
     let (builder, _) = faulty(Trip::default());
     let coordinator = builder.poll_interval(hours(10)).build().await.unwrap();
