@@ -217,9 +217,7 @@ impl<'a> Driver<'a> {
             && (self.mailbox.has(Signal::Drain)
                 || until.is_some_and(|until| until.since(self.clock.at(drive.now)) > self.wait_max))
         {
-            self.draft(drive, Event::Released { until })?;
-            self.commit(drive, Handover::ReleasedUntil(until)).await?;
-            return Ok(Some(Stop::Released(until)));
+            return self.release(drive, until).await.map(Some);
         }
         match self.woken(drive, until).await {
             Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
@@ -227,6 +225,13 @@ impl<'a> Driver<'a> {
             Woken::Due | Woken::Signalled => {}
         }
         Ok(None)
+    }
+
+    /// Gives the saga back to the store, for whoever takes it up from then on.
+    async fn release(&mut self, drive: &mut Drive<'a, '_>, until: Option<Timestamp>) -> Result<Stop, Halt> {
+        self.draft(drive, Event::Released { until })?;
+        self.commit(drive, Handover::ReleasedUntil(until)).await?;
+        Ok(Stop::Released(until))
     }
 
     async fn woken(&self, drive: &mut Drive<'a, '_>, until: Option<Timestamp>) -> Woken {
@@ -312,9 +317,7 @@ impl<'a> Driver<'a> {
             drive.drafts.push(answer);
         }
         if is_supplied {
-            self.draft(drive, Event::Released { until: None })?;
-            self.commit(drive, Handover::ReleasedUntil(None)).await?;
-            return Ok(Some(Stop::Released(None)));
+            return self.release(drive, None).await.map(Some);
         }
         self.commit(drive, Handover::Kept).await?;
         if is_cancelled {

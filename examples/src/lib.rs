@@ -1,0 +1,7 @@
+//! What the examples share: the shop's services with their ledger, and the printing.
+
+pub mod audit;
+pub mod journal;
+pub mod progress;
+pub mod shop;
+pub mod timeline;
