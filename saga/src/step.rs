@@ -23,31 +23,57 @@ pub trait StepInfo {
 }
 
 /// A step that can run in the saga `S`. `#[step]` implements it for a type of the function's name.
+///
+/// Its methods ask for what a saga must be, and not the trait: so a saga that cannot go from thread to thread is
+/// refused at its struct, and not again at each of its steps.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a step of the saga `{S}`",
+    label = "expected an `async fn` with `#[step]` whose first parameter is `&{S}` or `&StepContext<{S}>`"
+)]
 pub trait Step<S>: StepInfo {
     /// References to its data parameters.
     type Args<'a>
     where
         S: 'a;
-    /// What it takes: a type, or a tuple of them.
+    /// What it takes: a type, a tuple of them, or `()`.
     type Data;
-    /// What it makes.
-    type Output: Send + Sync + 'static;
+    /// Whether what it takes and makes is known.
+    #[doc(hidden)]
+    type Certainty;
+    /// What it makes. In a saga it must be `Send` and `Sync`.
+    type Output: 'static;
+
+    /// Its constants, for the checks that the compiler makes.
+    #[doc(hidden)]
+    const OUTLINE: StepOutline = <Self as StepInfo>::OUTLINE;
 
     /// How its output is recorded.
     #[doc(hidden)]
     const RECORD: Record<Self::Output>;
 
+    /// Its options.
+    #[doc(hidden)]
+    #[must_use]
+    fn describe() -> StepDefinition {
+        <Self as StepInfo>::definition()
+    }
+
     /// Runs one attempt.
     fn execute<'a>(
         cx: &'a StepContext<'a, S>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static;
 
     /// Asks whether an attempt in doubt took effect. Called only where the definition says `verify`.
     fn verify<'a>(
         cx: &'a StepContext<'a, S>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a {
+    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static,
+    {
         _ = (cx, args);
         async { Err(no_such_step()) }
     }
@@ -58,26 +84,37 @@ pub trait Step<S>: StepInfo {
         cx: &'a StepContext<'a, S>,
         output: Option<&'a Self::Output>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a {
+    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static,
+    {
         _ = (cx, output, args);
         async { Err(no_such_step()) }
     }
 }
 
 /// The `I`-th data parameter of a step: what the links of a flow compare.
+#[diagnostic::on_unimplemented(
+    message = "step `{Self}` has too few parameters for what it is given",
+    label = "it takes less than is given here"
+)]
 pub trait Arg<S, const I: usize>: Step<S> {
     /// Its type, without the reference.
     type Data;
 }
 
 /// A saga: its services, its definition, and the typed way through its steps. `#[saga]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a saga",
+    label = "expected a struct with `#[saga(..)]`"
+)]
 pub trait Saga: Send + Sync + Sized + 'static {
     /// What it is started with.
     type Input: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What it ends with: the output of the last stage, a tuple where that is parallel.
     type Output: Send + 'static;
     /// The outputs so far, one `Option` a step.
-    type Outputs: Send + 'static;
+    type Outputs: 'static;
     /// The names of its steps, an enum.
     type Step: StepName;
     /// Where a running saga keeps its outputs.
