@@ -3,9 +3,6 @@
 use std::future::Future;
 use std::sync::OnceLock;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::definition::{Definition, StepDefinition};
 use crate::link::no_such_step;
 use crate::outline::StepOutline;
@@ -109,8 +106,8 @@ pub trait Arg<S, const I: usize>: Step<S> {
     label = "expected a struct with `#[saga(..)]`"
 )]
 pub trait Saga: Send + Sync + Sized + 'static {
-    /// What it is started with.
-    type Input: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What it is started with. The macro demands that it is `Serialize` and `DeserializeOwned`.
+    type Input: Send + Sync + 'static;
     /// What it ends with: the output of the last stage, a tuple where that is parallel.
     type Output: Send + 'static;
     /// The outputs so far, one `Option` a step.
@@ -121,22 +118,33 @@ pub trait Saga: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     type Slots: Default + Send + Sync + 'static;
 
+    /// How its input is recorded.
+    #[doc(hidden)]
+    const INPUT: Record<Self::Input>;
+
     /// Steps, kinds, policies and flow.
     fn definition() -> &'static Definition;
 
-    /// Runs an attempt of the step with this index, and keeps its output.
+    /// Runs an attempt of the step with this index, and keeps its output. That a call can go from thread to thread
+    /// follows from all that a saga is; it is asked for, so that a saga which isn't all that is refused just once.
     #[doc(hidden)]
-    fn execute<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<Payload, StepError>> + Send + 'a;
+    fn execute<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<Payload, StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Asks whether the step with this index took effect, and keeps the output if so.
     #[doc(hidden)]
     fn verify<'a>(
         call: Call<'a, Self>,
-    ) -> impl Future<Output = Result<Option<Payload>, StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Option<Payload>, StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Undoes the step with this index.
     #[doc(hidden)]
-    fn compensate<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<(), StepError>> + Send + 'a;
+    fn compensate<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<(), StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Puts a recorded output back in its slot.
     #[doc(hidden)]

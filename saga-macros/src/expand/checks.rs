@@ -37,63 +37,64 @@ pub(super) fn flow(saga: &Saga) -> TokenStream {
     }
 }
 
-/// The checks of types. The implementation of `Saga` assumes what is demanded here, so that it is said just here.
-pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
+/// The traits that a saga's input, outputs and services go through, with words of ours for what is refused.
+pub(super) fn words(saga: &Saga) -> TokenStream {
     let Saga { library, ident, .. } = saga;
+    let input = format!("the input of saga `{ident}`, `{{Self}}`, cannot be recorded");
+    let output = format!("an output of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
+    let service = format!("a service of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
+    quote! {
+        #[diagnostic::on_unimplemented(
+            message = #input,
+            label = "this step takes it: an input must be `Serialize` and `DeserializeOwned`",
+            note = "derive them: `#[derive(serde::Serialize, serde::Deserialize)]`",
+        )]
+        trait RecordedInput: ::core::marker::Sized {
+            const RECORD: #library::__private::Record<Self>;
+        }
+        #[diagnostic::do_not_recommend]
+        impl<T: #library::__private::Serialize + #library::__private::DeserializeOwned> RecordedInput for T {
+            const RECORD: #library::__private::Record<Self> = #library::__private::Record::new();
+        }
+
+        #[diagnostic::on_unimplemented(
+            message = #output,
+            label = "the output of this step must be `Send` and `Sync`",
+        )]
+        trait SharedOutput {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<T: ::core::marker::Send + ::core::marker::Sync> SharedOutput for T {}
+
+        #[diagnostic::on_unimplemented(
+            message = #service,
+            label = "a field of a saga must be `Send` and `Sync`",
+        )]
+        trait SharedService {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<T: ::core::marker::Send + ::core::marker::Sync> SharedService for T {}
+    }
+}
+
+/// The checks of types. The implementation of `Saga` assumes what is demanded here, so
+/// that it is said just here.
+pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let (impl_generics, _, _) = saga.generics.split_for_impl();
-    let input_message = format!("the input of saga `{ident}`, `{{Self}}`, cannot be recorded");
-    let input = saga.input().map(|(step, _)| {
-        let input = links::input_type(saga, self_type);
-        quote_spanned!(step.span()=> let () = <#input as RecordedInput>::OK;)
-    });
     let outputs = saga.steps.iter().map(|step| {
         let output = links::output_type(saga, step, self_type);
         quote_spanned!(step.span()=> let () = <#output as SharedOutput>::OK;)
     });
-    let output_message =
-        format!("an output of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
-    let service_message =
-        format!("a service of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
     let services = saga
         .services
         .iter()
         .filter(|_| saga.generics.params.is_empty())
         .map(|(_, ty)| quote_spanned!(ty.span()=> let () = <#ty as SharedService>::OK;));
     quote! {
-        #[allow(dead_code, clippy::pedantic)]
+        #[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         fn check #impl_generics() #where_clause {
-            #[diagnostic::on_unimplemented(
-                message = #input_message,
-                label = "this step takes it: an input must be `Serialize` and `DeserializeOwned`",
-                note = "derive them: `#[derive(serde::Serialize, serde::Deserialize)]`",
-            )]
-            trait RecordedInput {
-                const OK: () = ();
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T: #library::__private::Serialize + #library::__private::DeserializeOwned> RecordedInput for T {}
-
-            #[diagnostic::on_unimplemented(
-                message = #output_message,
-                label = "the output of this step must be `Send` and `Sync`",
-            )]
-            trait SharedOutput {
-                const OK: () = ();
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T: ::core::marker::Send + ::core::marker::Sync> SharedOutput for T {}
-
-            #[diagnostic::on_unimplemented(
-                message = #service_message,
-                label = "a field of a saga must be `Send` and `Sync`",
-            )]
-            trait SharedService {
-                const OK: () = ();
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T: ::core::marker::Send + ::core::marker::Sync> SharedService for T {}
-
-            #input
             #(#outputs)*
             #(#services)*
         }

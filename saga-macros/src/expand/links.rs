@@ -9,7 +9,7 @@ use crate::model::{FlowStep, Saga, Source};
 
 /// The name of the function that gathers a step's arguments.
 pub(super) fn ident(step: &FlowStep) -> Ident {
-    format_ident!("given_to_{}", step.text(), span = Span::mixed_site())
+    format_ident!("given_to_{}", step.text(), span = step.span())
 }
 
 /// The function that gathers the arguments of the step with this index from the input and the outputs so far.
@@ -26,10 +26,13 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     let generics = with_lifetime(&quote!(#impl_generics));
     let given: Vec<TokenStream> = sources.iter().map(|source| given_type(saga, *source, self_type)).collect();
     let values = sources.iter().map(|source| match source {
-        Source::Input => quote_spanned!(step.span()=> __input),
+        Source::Input => {
+            let span = saga.input().map_or_else(|| step.span(), |(step, _)| step.span());
+            quote_spanned!(span=> __call.input)
+        }
         Source::Step(index) => {
             let (name, span) = (&saga.steps[*index].name, saga.steps[*index].span());
-            quote_spanned!(span=> #library::__private::given(&__slots.#name)?)
+            quote_spanned!(span=> #library::__private::given(&__call.slots.#name)?)
         }
     });
     let given = match &given[..] {
@@ -38,24 +41,26 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     };
     let link = link_ident(saga, step, sources);
     let (message, label) = words(saga, step, sources);
-    let (_, ty_generics, _) = saga.generics.split_for_impl();
     let taken = step_type(saga, step, self_type, "Data");
     let certainty = certainty(saga, step, sources, self_type);
     let certainty =
         quote_spanned!(step.span()=> <#certainty as #library::__private::Certainty<#taken, #given>>);
-    let pass = quote_spanned! {step.span()=>
-        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<_, _>>::pass
-    };
     let arguments = arguments_type(saga, step, self_type);
-    let input = input_type(saga, self_type);
-    // Parameters are named at the user's tokens, as are their uses.
-    let (input_name, slots_name) = (Ident::new("__input", step.span()), Ident::new("__slots", step.span()));
+    let pass = quote_spanned! {step.span()=>
+        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<_, #arguments>>::pass
+    };
+    let head = quote_spanned! {step.span()=>
+        fn #function #generics(
+            __call: &#library::__private::Call<'saga, #self_type>,
+        ) -> ::core::result::Result<#arguments, #library::__private::StepError>
+    };
+    let body = quote_spanned! {step.span()=>
+        let __given = (#(#values,)*);
+        ::core::result::Result::Ok(#pass(__given))
+    };
     quote! {
         #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        fn #function #generics(
-            #input_name: &'saga #input,
-            #slots_name: &'saga __SagaSlots #ty_generics,
-        ) -> ::core::result::Result<#arguments, #library::__private::StepError> #where_clause {
+        #head #where_clause {
             #[diagnostic::on_unimplemented(message = #message, label = #label)]
             trait #link<Given> {
                 type Fit<Right>;
@@ -64,8 +69,7 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
             impl<T> #link<T> for T {
                 type Fit<Right> = Right;
             }
-            let given = (#(#values,)*);
-            ::core::result::Result::Ok(#pass(given))
+            #body
         }
     }
 }
@@ -139,7 +143,7 @@ fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
 }
 
 /// `<'saga, G: Bound>`.
-fn with_lifetime(impl_generics: &TokenStream) -> TokenStream {
+pub(super) fn with_lifetime(impl_generics: &TokenStream) -> TokenStream {
     // Without its own `<` and `>`.
     let parameters: Vec<_> = impl_generics.clone().into_iter().collect();
     let inner: TokenStream =

@@ -1,5 +1,6 @@
 //! Models become code.
 
+mod calls;
 mod checks;
 mod definition;
 mod failure;

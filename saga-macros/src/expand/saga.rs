@@ -1,11 +1,11 @@
 //! What makes a struct a saga.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 
 use super::definition::saga_definition;
-use super::{checks, links, names};
+use super::{calls, checks, links, names};
 use crate::model::{FlowStep, Saga};
 
 /// Outputs, step names, and the implementation of `Saga`. Of a saga with mistakes there is all that others may
@@ -19,22 +19,33 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let steps = names::steps(saga);
     let (outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
     let input = links::input_type(saga, &self_type);
+    let record = match saga.input() {
+        Some((step, _)) => quote_spanned! {step.span()=>
+            const INPUT: #library::__private::Record<Self::Input> = <Self::Input as RecordedInput>::RECORD;
+        },
+        None => quote! {
+            const INPUT: #library::__private::Record<Self::Input> = #library::__private::Record::new();
+        },
+    };
     let output = last_stage(saga, |step| links::output_type(saga, step, &self_type));
-    let flow = checks::flow(saga);
+    let assumed = assumed(saga, &self_type, &where_clause);
+    let (flow, words) = (checks::flow(saga), checks::words(saga));
     let types = checks::types(saga, &self_type, &where_clause);
-    let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &where_clause));
+    let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &assumed));
+    let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
-    let methods = if is_sound { methods(saga, &self_type) } else { no_methods(library) };
+    let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
     let definition = if is_sound { saga_definition(saga) } else { unreachable() };
-    let assumed = assumed(saga, &self_type, &output, &where_clause);
     quote! {
         #outputs
         #steps
 
         const _: () = {
             #flow
+            #words
             #types
             #(#links)*
+            #calls
             #slots
 
             #[automatically_derived]
@@ -45,6 +56,8 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
                 type Outputs = #outputs_ident #ty_generics;
                 type Step = #step_ident;
                 type Slots = __SagaSlots #ty_generics;
+
+                #record
 
                 fn definition() -> &'static #library::__private::Definition {
                     #definition
@@ -57,19 +70,14 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
 }
 
 /// The bounds of the struct, and what the checks demand: assumed here, so that nothing is said twice.
-fn assumed(saga: &Saga, self_type: &Type, output: &TokenStream, where_clause: &TokenStream) -> TokenStream {
+fn assumed(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let (_, ty_generics, _) = saga.generics.split_for_impl();
-    let library = &saga.library;
-    let input = links::input_type(saga, self_type);
     let start = if where_clause.is_empty() { quote!(where) } else { quote!(#where_clause,) };
     // A bound under `for` may be one that doesn't hold.
     quote! {
         #start
-            for<'saga> #self_type: ::core::marker::Send + ::core::marker::Sync,
-            for<'saga> __SagaSlots #ty_generics: ::core::marker::Send + ::core::marker::Sync,
-            for<'saga> #input: #library::__private::Serialize + #library::__private::DeserializeOwned
-                + ::core::marker::Send + ::core::marker::Sync,
-            for<'saga> #output: ::core::marker::Send
+            for<'any> #self_type: ::core::marker::Send + ::core::marker::Sync,
+            for<'any> __SagaSlots #ty_generics: ::core::marker::Send + ::core::marker::Sync
     }
 }
 
@@ -124,39 +132,25 @@ fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStre
 
 /// The ways from an index to a typed step. What is of one step stands at its place in the flow: see
 /// [`links::step_type`].
-fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
+fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStream {
     let library = &saga.library;
-    let arms = |arm: &dyn Fn(&FlowStep, &dyn Fn(&str) -> TokenStream) -> TokenStream| -> TokenStream {
+    let arms = |arm: &dyn Fn(&FlowStep) -> TokenStream| -> TokenStream {
         let arms = saga.steps.iter().enumerate().map(|(index, step)| {
-            let body = arm(step, &|name| links::step_type(saga, step, self_type, name));
+            let body = arm(step);
             quote_spanned!(step.span()=> #index => { #body })
         });
         quote!(#(#arms)*)
     };
-    let arguments = |step: &FlowStep| {
-        let gather = links::ident(step);
-        quote_spanned!(step.span()=> #gather(__call.input, __call.slots)?)
+    let call_of = |kind: &'static str| {
+        move |step: &FlowStep| {
+            let function = calls::ident(kind, step);
+            quote_spanned!(step.span()=> #function(__call).await)
+        }
     };
-    let execute = arms(&|step, of| {
-        let (name, arguments, execute, record) = (&step.name, arguments(step), of("execute"), of("RECORD"));
-        quote_spanned! {step.span()=>
-            let output = #execute(__call.cx, #arguments).await?;
-            __call.keep.output(&__call.slots.#name, output, &#record)
-        }
-    });
-    let verify = arms(&|step, of| {
-        let (name, arguments, verify, record) = (&step.name, arguments(step), of("verify"), of("RECORD"));
-        quote_spanned! {step.span()=>
-            let found = #verify(__call.cx, #arguments).await?;
-            found.map(|output| __call.keep.output(&__call.slots.#name, output, &#record)).transpose()
-        }
-    });
-    let compensate = arms(&|step, of| {
-        let (name, arguments, compensate) = (&step.name, arguments(step), of("compensate"));
-        quote_spanned!(step.span()=> #compensate(__call.cx, __call.slots.#name.get(), #arguments).await)
-    });
-    let restore = arms(&|step, of| {
-        let (name, record) = (&step.name, of("RECORD"));
+    let (execute, verify) = (arms(&call_of("execute")), arms(&call_of("verify")));
+    let compensate = arms(&call_of("compensate"));
+    let restore = arms(&|step| {
+        let (name, record) = (&step.name, links::step_type(saga, step, self_type, "RECORD"));
         quote_spanned!(step.span()=> #record.restore(&__slots.#name, __payload, __codec))
     });
     let outputs = saga.steps.iter().map(|step| {
@@ -179,6 +173,11 @@ fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
             quote!(::core::option::Option::Some((#(#each),*)))
         }
     };
+    // All of it at the last step: what is wrong with that one's output is said of the whole signature.
+    let end = last.last().map_or_else(Span::call_site, |step| step.span());
+    let output_of = quote_spanned! {end=>
+        fn output(__slots: Self::Slots) -> ::core::option::Option<#output_type>
+    };
     // Parameters are named at the user's tokens, as are their uses.
     let named = |name: &str| syn::Ident::new(name, saga.ident.span());
     let (call, slots, payload, codec) =
@@ -186,7 +185,10 @@ fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
     quote! {
         async fn execute<'saga>(
             #call: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError> {
+        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             match #call.step {
                 #execute
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
@@ -198,7 +200,10 @@ fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
         ) -> ::core::result::Result<
             ::core::option::Option<#library::__private::Payload>,
             #library::__private::StepError,
-        > {
+        >
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             match #call.step {
                 #verify
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
@@ -207,7 +212,10 @@ fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
 
         async fn compensate<'saga>(
             #call: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<(), #library::__private::StepError> {
+        ) -> ::core::result::Result<(), #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             match #call.step {
                 #compensate
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
@@ -230,19 +238,20 @@ fn methods(saga: &Saga, self_type: &Type) -> TokenStream {
             #outputs_ident { #(#outputs,)* }
         }
 
-        fn output(#slots: Self::Slots) -> ::core::option::Option<Self::Output> {
-            #output
-        }
+        #output_of { #output }
     }
 }
 
 /// The same of a saga that doesn't compile.
-pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
+pub(super) fn no_methods(library: &syn::Path, output: &TokenStream) -> TokenStream {
     let unreachable = unreachable();
     quote! {
         async fn execute<'saga>(
             _: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError> {
+        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
@@ -251,13 +260,19 @@ pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
         ) -> ::core::result::Result<
             ::core::option::Option<#library::__private::Payload>,
             #library::__private::StepError,
-        > {
+        >
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
         async fn compensate<'saga>(
             _: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<(), #library::__private::StepError> {
+        ) -> ::core::result::Result<(), #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
@@ -274,7 +289,7 @@ pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
             #unreachable
         }
 
-        fn output(_: Self::Slots) -> ::core::option::Option<Self::Output> {
+        fn output(_: Self::Slots) -> ::core::option::Option<#output> {
             #unreachable
         }
     }

@@ -29,6 +29,9 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             }
         }
     });
+    let header = quote_spanned! {ident.span()=>
+        impl #impl_generics #library::__private::Step<#saga> for #ident #where_clause
+    };
     let words = words::of(step);
     let methods = if step.is_callable {
         let (execute, verify, compensate) = (execute(step), verify(step), compensate(step));
@@ -59,7 +62,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 
             #[automatically_derived]
             #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
-            impl #impl_generics #library::__private::Step<#saga> for #ident #where_clause {
+            #header {
                 type Args<'step> = (#(#args,)*) where #saga: 'step;
                 type Data = #data;
                 type Certainty = #library::__private::Sure;
@@ -148,7 +151,7 @@ fn execute(step: &Step) -> TokenStream {
         }
     };
     let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
-    let future = quote_spanned! {located(ident.span())=>
+    let future = quote_spanned! {ident.span()=>
         async move {
             match #output {
                 ::core::result::Result::Ok(output) => ::core::result::Result::Ok(output),
@@ -175,27 +178,31 @@ fn verify(step: &Step) -> TokenStream {
                 return (TokenStream::new(), argument);
             }
             let (declared, take) =
-                through(&quote_spanned!(span=> TakenByVerify::take), &format!("take_{index}"));
+                through(&quote_spanned!(span=> TakenByVerify::take), &format!("__take_{index}"), span);
             (declared, quote!(#take(#argument)))
         })
         .unzip();
     let call = quote_spanned!(span=> #verify(#context, #(#arguments),*).await);
     let (answer, answer_of) =
-        through(&quote_spanned!(span=> ReturnedByVerify::<Self::Output>::answer), "answer");
-    let (classify, classified) = through(&quote_spanned!(span=> ClassifiedByVerify::classify), "classify");
+        through(&quote_spanned!(span=> ReturnedByVerify::<Self::Output>::answer), "__answer", span);
+    let (classify, classified) =
+        through(&quote_spanned!(span=> ClassifiedByVerify::classify), "__classify", span);
+    let body = quote_spanned! {span=>
+        let __result = #call;
+        #answer
+        #classify
+        match #answer_of(__result) {
+            ::core::result::Result::Ok(found) => ::core::result::Result::Ok(found),
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
+        }
+    };
     let found = quote!(::core::option::Option<Self::Output>);
     let signature = method(step, span, &quote!(verify), &quote!(), &found);
     quote_spanned! {Span::mixed_site()=>
         #signature {
             async move {
                 #(#takes)*
-                let result = #call;
-                #answer
-                #classify
-                match #answer_of(result) {
-                    ::core::result::Result::Ok(found) => ::core::result::Result::Ok(found),
-                    ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
-                }
+                #body
             }
         }
     }
@@ -216,10 +223,9 @@ fn compensate(step: &Step) -> TokenStream {
                 Taken::Output => quote_spanned!(located(*span)=> output),
                 Taken::Datum(index) => datum(*index, *span),
             };
-            let name = format!("take_{at}");
-            let (declared, take) = through(&quote_spanned!(*span=> TakenByCompensation::take), &name);
-            let take = Ident::new(&name, take.span().located_at(*span));
-            (declared, quote_spanned!(located(*span)=> #take(#argument)))
+            let name = format!("__take_{at}");
+            let (declared, take) = through(&quote_spanned!(*span=> TakenByCompensation::take), &name, *span);
+            (declared, quote_spanned!(*span=> #take(#argument)))
         })
         .unzip();
     let mut given = Group::new(Delimiter::Parenthesis, quote_spanned!(span=> #context, #(#arguments),*));
@@ -229,9 +235,19 @@ fn compensate(step: &Step) -> TokenStream {
     let open =
         takes_output.then(|| quote_spanned!(here=> let output = #library::__private::undoable(output)?;));
     let call = quote_spanned!(span=> #path #given.await);
-    let (result, result_of) = through(&quote_spanned!(span=> ReturnedByCompensation::result), "result_of");
+    let (result, result_of) =
+        through(&quote_spanned!(span=> ReturnedByCompensation::result), "__result_of", span);
     let (classify, classified) =
-        through(&quote_spanned!(span=> ClassifiedByCompensation::classify), "classify");
+        through(&quote_spanned!(span=> ClassifiedByCompensation::classify), "__classify", span);
+    let body = quote_spanned! {span=>
+        let __result = #call;
+        #result
+        #classify
+        match #result_of(__result) {
+            ::core::result::Result::Ok(()) => ::core::result::Result::Ok(()),
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
+        }
+    };
     let lifetime = Lifetime::new("'step", span);
     let output = quote_spanned!(here=> output: ::core::option::Option<&#lifetime Self::Output>,);
     let signature = method(step, span, &quote!(compensate), &output, &quote!(()));
@@ -240,13 +256,7 @@ fn compensate(step: &Step) -> TokenStream {
             async move {
                 #open
                 #(#takes)*
-                let result = #call;
-                #result
-                #classify
-                match #result_of(result) {
-                    ::core::result::Result::Ok(()) => ::core::result::Result::Ok(()),
-                    ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
-                }
+                #body
             }
         }
     }
@@ -254,9 +264,9 @@ fn compensate(step: &Step) -> TokenStream {
 
 /// A function of a trait, under a name of its own: what the compiler says of it is said at its path, and not at the
 /// arguments of a call, which are nobody's tokens.
-fn through(function: &TokenStream, name: &str) -> (TokenStream, Ident) {
-    let name = Ident::new(name, Span::mixed_site());
-    (quote!(let #name = #function;), name)
+fn through(function: &TokenStream, name: &str, span: Span) -> (TokenStream, Ident) {
+    let name = Ident::new(name, span);
+    (quote_spanned!(span=> let #name = #function;), name)
 }
 
 /// `fn name<'step>(cx, output, args) -> impl Future<..>`; `at` is where it is said that the future is not `Send`.

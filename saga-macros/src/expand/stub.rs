@@ -65,7 +65,7 @@ pub(super) fn saga(
 ) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let (outputs, steps) = (names::outputs_ident(ident), names::step_ident(ident));
-    let (methods, unreachable) = (no_methods(library), unreachable());
+    let (methods, unreachable) = (no_methods(library, &quote!(())), unreachable());
     // A struct that borrows can be no saga at all.
     let is_saga = generics.lifetimes().next().is_none();
     let implementation = is_saga.then(|| {
@@ -76,6 +76,8 @@ pub(super) fn saga(
                     type Outputs = #outputs;
                     type Step = #steps;
                     type Slots = ();
+
+                    const INPUT: #library::__private::Record<()> = #library::__private::Record::unsound();
 
                     fn definition() -> &'static #library::__private::Definition {
                         #unreachable
