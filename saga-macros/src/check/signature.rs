@@ -54,9 +54,9 @@ pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<(S
         .filter(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
         .collect();
     let is_own = |parameter: &syn::TypeParam| parameter.ident == saga.to_token_stream().to_string();
-    let passes =
-        if !is_context && generics.type_params().any(is_own) { Passes::Saga } else { Passes::Context };
-    Some((Signature { generics, saga, passes, data, returns }, mistakes.count() == before))
+    let is_shared = generics.type_params().any(is_own);
+    let passes = if is_shared && !is_context { Passes::Saga } else { Passes::Context };
+    Some((Signature { generics, saga, passes, is_shared, data, returns }, mistakes.count() == before))
 }
 
 /// The saga that a first parameter names, and whether it does so by a `StepContext`.

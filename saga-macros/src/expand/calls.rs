@@ -60,7 +60,7 @@ fn function(
     };
     let body = quote_spanned!(step.span()=> async move { #body });
     quote! {
-        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(non_snake_case, clippy::all, clippy::pedantic, clippy::nursery)]
         fn #name #generics(#call: #library::__private::Call<'saga, #self_type>) -> #future
         #assumed, for<'any> #library::__private::Call<'any, #self_type>: ::core::marker::Send
         {

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Ident, Type};
 
-use crate::check::item::camel_case;
 use crate::model::{FlowStep, Saga, Source};
 
 /// The name of the function that gathers a step's arguments.
@@ -59,7 +59,7 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
         ::core::result::Result::Ok(#pass(__given))
     };
     quote! {
-        #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(non_snake_case, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
         #head #where_clause {
             #[diagnostic::on_unimplemented(message = #message, label = #label)]
             trait #link<Given> {
@@ -164,11 +164,11 @@ fn link_ident(saga: &Saga, step: &FlowStep, sources: &[Source]) -> Ident {
         .iter()
         .map(|source| match source {
             Source::Input => "Input".to_owned(),
-            Source::Step(index) => camel_case(&saga.steps[*index].text()),
+            Source::Step(index) => saga.steps[*index].variant.unraw().to_string(),
         })
         .collect();
     let names = if names.is_empty() { "Nothing".to_owned() } else { names.join("And") };
-    format_ident!("{}FedBy{names}", camel_case(&step.text()), span = Span::mixed_site())
+    format_ident!("{}FedBy{names}", step.variant.unraw(), span = Span::mixed_site())
 }
 
 fn words(saga: &Saga, step: &FlowStep, sources: &[Source]) -> (String, String) {

@@ -11,8 +11,9 @@ use crate::model::{Compensation, Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
 pub(super) fn expand(step: &Step) -> TokenStream {
-    let Step { library, visibility, ident, signature, .. } = step;
+    let Step { library, ident, signature, .. } = step;
     let saga = &signature.saga;
+    let visibility = visibility(step);
     let (impl_generics, _, where_clause) = signature.generics.split_for_impl();
     let documentation = format!("The step `{}`.", step.name);
     let outline = step_outline(step);
@@ -43,7 +44,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[doc = #documentation]
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types, dead_code, unreachable_pub)]
         #visibility struct #ident {}
 
         const _: () = {
@@ -73,6 +74,16 @@ pub(super) fn expand(step: &Step) -> TokenStream {
                 #methods
             }
         };
+    }
+}
+
+/// A public saga names its steps in its public face, also private ones, so the type is public: nobody can reach it
+/// but by the function's name. A step shared between sagas keeps to its own: it may take what is private.
+fn visibility(step: &Step) -> TokenStream {
+    let own = &step.visibility;
+    match step.signature.is_shared {
+        true => quote!(#own),
+        false => quote!(pub),
     }
 }
 

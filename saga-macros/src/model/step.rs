@@ -33,6 +33,8 @@ pub(crate) struct Signature {
     pub(crate) generics: Generics,
     pub(crate) saga: Type,
     pub(crate) passes: Passes,
+    /// Whether the saga is a type parameter of the step.
+    pub(crate) is_shared: bool,
     pub(crate) data: Vec<Datum>,
     pub(crate) returns: Returns,
 }
