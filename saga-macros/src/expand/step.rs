@@ -81,10 +81,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 /// but by the function's name. A step shared between sagas keeps to its own: it may take what is private.
 fn visibility(step: &Step) -> TokenStream {
     let own = &step.visibility;
-    match step.signature.is_shared {
-        true => quote!(#own),
-        false => quote!(pub),
-    }
+    if step.signature.is_shared { quote!(#own) } else { quote!(pub) }
 }
 
 fn output(step: &Step) -> TokenStream {

@@ -87,7 +87,7 @@ fn verify(step: &Step) -> Option<TokenStream> {
     let takes = format!("{who} takes `{{Self}}`, but is given `{{Given}}`");
     let returns = format!("{who} returns `{{Self}}`");
     let classified =
-        classified(step, &quote!(ClassifiedByVerify), &format!("the error of {who}").replace(",", ""));
+        classified(step, &quote!(ClassifiedByVerify), &format!("the error of {who}").replace(',', ""));
     Some(quote! {
         #[diagnostic::on_unimplemented(message = #takes, label = "`verify` takes what its step takes")]
         trait TakenByVerify<Given> {
