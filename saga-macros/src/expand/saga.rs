@@ -176,7 +176,7 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
     // All of it at the last step: what is wrong with that one's output is said of the whole signature.
     let end = last.last().map_or_else(Span::call_site, |step| step.span());
     let output_of = quote_spanned! {end=>
-        fn output(__slots: Self::Slots) -> ::core::option::Option<#output_type>
+        fn output(__slots: Self::Slots) -> ::core::option::Option<#output_type> { #output }
     };
     // Parameters are named at the user's tokens, as are their uses.
     let named = |name: &str| syn::Ident::new(name, saga.ident.span());
@@ -238,7 +238,7 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
             #outputs_ident { #(#outputs,)* }
         }
 
-        #output_of { #output }
+        #output_of
     }
 }
 
