@@ -53,11 +53,11 @@ impl Bank {
 struct Verified(Bank);
 
 #[step(compensate = pay_back, timeout = millis(40), verify = find_transfer)]
-async fn pay_verified(cx: &StepContext<'_, Verified>, _seat: &u32) -> Result<String, StepError> {
+async fn pay_verified(cx: &StepContext<Verified>, _seat: &u32) -> Result<String, StepError> {
     cx.0.transfer(cx.idempotency_key()).await
 }
 
-async fn find_transfer(cx: &StepContext<'_, Verified>, _seat: &u32) -> Result<Option<String>, StepError> {
+async fn find_transfer(cx: &StepContext<Verified>, _seat: &u32) -> Result<Option<String>, StepError> {
     Ok(cx.0.find(cx.idempotency_key()))
 }
 
@@ -72,7 +72,7 @@ async fn pay_back(_saga: &Verified, _transfer: &String) -> Result<(), StepError>
 struct Unverified(Bank);
 
 #[step(compensate = pay_back_unverified, timeout = millis(40))]
-async fn pay_unverified(cx: &StepContext<'_, Unverified>, _seat: &u32) -> Result<String, StepError> {
+async fn pay_unverified(cx: &StepContext<Unverified>, _seat: &u32) -> Result<String, StepError> {
     cx.0.transfer(cx.idempotency_key()).await
 }
 
@@ -86,7 +86,7 @@ async fn pay_back_unverified(_saga: &Unverified, _transfer: &String) -> Result<(
 struct PivotInDoubt(Bank);
 
 #[step(pivot, timeout = millis(40))]
-async fn pay_pivot(cx: &StepContext<'_, PivotInDoubt>, _seat: &u32) -> Result<String, StepError> {
+async fn pay_pivot(cx: &StepContext<PivotInDoubt>, _seat: &u32) -> Result<String, StepError> {
     cx.0.transfer(cx.idempotency_key()).await
 }
 
@@ -96,11 +96,11 @@ async fn pay_pivot(cx: &StepContext<'_, PivotInDoubt>, _seat: &u32) -> Result<St
 struct AtMostOnce(Bank);
 
 #[step(pivot, timeout = millis(40), verify = find_once, at_most_once)]
-async fn pay_once(cx: &StepContext<'_, AtMostOnce>, _seat: &u32) -> Result<String, StepError> {
+async fn pay_once(cx: &StepContext<AtMostOnce>, _seat: &u32) -> Result<String, StepError> {
     cx.0.transfer(cx.idempotency_key()).await
 }
 
-async fn find_once(cx: &StepContext<'_, AtMostOnce>, _seat: &u32) -> Result<Option<String>, StepError> {
+async fn find_once(cx: &StepContext<AtMostOnce>, _seat: &u32) -> Result<Option<String>, StepError> {
     Ok(cx.0.find(cx.idempotency_key()))
 }
 

@@ -75,7 +75,7 @@ async fn release_inventory(shop: &OrderProcessing, stock: &Reservation) -> Resul
 /// Charges the card. Past this point the saga only goes forward.
 #[step(pivot, verify = find_payment, timeout = millis(500), retry = fixed(3, millis(40)))]
 async fn process_payment(
-    cx: &StepContext<'_, OrderProcessing>,
+    cx: &StepContext<OrderProcessing>,
     _stock: &Reservation,
     order: &Order,
 ) -> Result<Payment, PaymentError> {
@@ -84,7 +84,7 @@ async fn process_payment(
 
 /// Asked when an attempt ended without an answer: did the charge happen?
 async fn find_payment(
-    cx: &StepContext<'_, OrderProcessing>,
+    cx: &StepContext<OrderProcessing>,
     _stock: &Reservation,
     order: &Order,
 ) -> Result<Option<Payment>, PaymentError> {

@@ -25,29 +25,29 @@ struct Shop {
 }
 
 #[step(compensate = cancel)]
-async fn order(cx: &StepContext<'_, Shop>, euros: &u32) -> Result<u32, StepError> {
+async fn order(cx: &StepContext<Shop>, euros: &u32) -> Result<u32, StepError> {
     cx.world.record(cx);
     Ok(*euros)
 }
 
-async fn cancel(cx: &StepContext<'_, Shop>, _order: &u32) -> Result<(), StepError> {
+async fn cancel(cx: &StepContext<Shop>, _order: &u32) -> Result<(), StepError> {
     cx.world.record(cx);
     Ok(())
 }
 
 #[step(compensate = release)]
-async fn reserve(cx: &StepContext<'_, Shop>, order: &u32) -> Result<u32, StepError> {
+async fn reserve(cx: &StepContext<Shop>, order: &u32) -> Result<u32, StepError> {
     cx.world.record(cx);
     Ok(*order)
 }
 
-async fn release(cx: &StepContext<'_, Shop>, _stock: &u32) -> Result<(), StepError> {
+async fn release(cx: &StepContext<Shop>, _stock: &u32) -> Result<(), StepError> {
     cx.world.record(cx);
     Ok(())
 }
 
 #[step(pivot, verify = find_charge)]
-async fn charge(cx: &StepContext<'_, Shop>, stock: &u32) -> Result<u32, StepError> {
+async fn charge(cx: &StepContext<Shop>, stock: &u32) -> Result<u32, StepError> {
     if !cx.is_card_good {
         return Err(StepError::business("CARD_DECLINED", "card declined"));
     }
@@ -55,12 +55,12 @@ async fn charge(cx: &StepContext<'_, Shop>, stock: &u32) -> Result<u32, StepErro
     Ok(*stock)
 }
 
-async fn find_charge(cx: &StepContext<'_, Shop>, stock: &u32) -> Result<Option<u32>, StepError> {
+async fn find_charge(cx: &StepContext<Shop>, stock: &u32) -> Result<Option<u32>, StepError> {
     Ok(cx.world.has_effect(cx).then_some(*stock))
 }
 
 #[step(retriable)]
-async fn ship(cx: &StepContext<'_, Shop>, _charge: &u32) -> Result<(), StepError> {
+async fn ship(cx: &StepContext<Shop>, _charge: &u32) -> Result<(), StepError> {
     cx.world.record(cx);
     Ok(())
 }
@@ -73,13 +73,13 @@ struct ForgetfulShop {
 }
 
 #[step(compensate = put_back)]
-async fn put_aside(cx: &StepContext<'_, ForgetfulShop>, article: &u32) -> Result<u32, StepError> {
+async fn put_aside(cx: &StepContext<ForgetfulShop>, article: &u32) -> Result<u32, StepError> {
     cx.world.record(cx);
     cx.put_aside.lock().expect("nothing panics while it holds the list").push(*article);
     Ok(*article)
 }
 
-async fn put_back(cx: &StepContext<'_, ForgetfulShop>, article: &u32) -> Result<(), StepError> {
+async fn put_back(cx: &StepContext<ForgetfulShop>, article: &u32) -> Result<(), StepError> {
     let mut list = cx.put_aside.lock().expect("nothing panics while it holds the list");
     // After a crash the list is empty: nothing is put back, and nobody hears of it.
     if let Some(at) = list.iter().position(|known| known == article) {
@@ -90,7 +90,7 @@ async fn put_back(cx: &StepContext<'_, ForgetfulShop>, article: &u32) -> Result<
 }
 
 #[step(compensate = none)]
-async fn pay(_cx: &StepContext<'_, ForgetfulShop>, _article: &u32) -> Result<(), StepError> {
+async fn pay(_cx: &StepContext<ForgetfulShop>, _article: &u32) -> Result<(), StepError> {
     Err(StepError::business("CARD_DECLINED", "card declined"))
 }
 

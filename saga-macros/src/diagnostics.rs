@@ -28,13 +28,8 @@ impl Mistakes {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 
-    /// The last mistake taken out, to stand where a type is unknown: the compiler then says nothing more of what
-    /// depends on that type.
-    pub(crate) fn take_type(&mut self) -> Option<TokenStream> {
-        self.0.pop().map(|error| error.to_compile_error())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// How many there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 }

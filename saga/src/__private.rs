@@ -9,7 +9,9 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 pub use crate::context::Attempt;
-pub use crate::link::{ByValue, Fit, Pass, StepResult, given, no_such_step, undoable};
+pub use crate::link::{
+    And, Certainty, Pass, StepResult, Sure, Unsure, given, into_step_error, no_such_step, undoable,
+};
 pub use crate::outline::{FlowOutline, StepOutline};
 pub use crate::record::Record;
 pub use crate::step::{Call, Keep};

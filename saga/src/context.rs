@@ -1,6 +1,7 @@
 //! What a step knows of the saga it runs in.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::SagaId;
-use crate::timer::AttemptTimer;
+use crate::lent::Lent;
+use crate::timer::{AttemptTimer, LentTimer};
 
 /// Labels of a saga: names and values that its starter gave it, found again by `list`.
 pub type Labels = std::collections::BTreeMap<String, String>;
@@ -19,14 +21,20 @@ pub type Labels = std::collections::BTreeMap<String, String>;
 /// ```
 /// # use saga::{StepContext, StepError};
 /// # struct Shop;
-/// async fn charge(cx: &StepContext<'_, Shop>, amount: &u64) -> Result<u64, StepError> {
+/// async fn charge(cx: &StepContext<Shop>, amount: &u64) -> Result<u64, StepError> {
 ///     println!("attempt {} under the key {}", cx.attempt(), cx.idempotency_key());
 ///     Ok(*amount)
 /// }
 /// ```
-pub struct StepContext<'s, S> {
-    saga: &'s S,
-    attempt: Attempt<'s>,
+pub struct StepContext<S> {
+    saga: Lent<S>,
+    saga_id: SagaId,
+    step: Lent<str>,
+    number: u32,
+    is_undo: bool,
+    timer: LentTimer,
+    cancel: Lent<CancelSignal>,
+    labels: Lent<Labels>,
     key: OnceLock<String>,
 }
 
@@ -43,87 +51,124 @@ pub struct Attempt<'s> {
     pub labels: &'s Labels,
 }
 
-impl<'s, S> StepContext<'s, S> {
-    /// A context for one attempt.
-    #[doc(hidden)]
-    pub const fn new(saga: &'s S, attempt: Attempt<'s>) -> Self {
-        Self { saga, attempt, key: OnceLock::new() }
-    }
+/// A context with the lifetime of what it borrows. It shows the context, and never gives it away.
+pub(crate) struct OpenContext<'s, S> {
+    cx: StepContext<S>,
+    borrowed: PhantomData<(&'s S, Attempt<'s>)>,
+}
 
+impl<'s, S> OpenContext<'s, S> {
+    /// The context of one attempt.
+    #[expect(unsafe_code, reason = "the type of a context shows no lifetime")]
+    pub(crate) const fn new(saga: &'s S, attempt: Attempt<'s>) -> Self {
+        let Attempt { saga: saga_id, step, number, is_undo, timer, cancel, labels } = attempt;
+        // SAFETY: the context is seen through `deref` only, by a reference that lives no longer than `'s`. A context
+        // is not `Clone`, so nobody else ever has one.
+        let cx = unsafe {
+            StepContext {
+                saga: Lent::new(saga),
+                saga_id,
+                step: Lent::new(step),
+                number,
+                is_undo,
+                timer: timer.lend(),
+                cancel: Lent::new(cancel),
+                labels: Lent::new(labels),
+                key: OnceLock::new(),
+            }
+        };
+        Self { cx, borrowed: PhantomData }
+    }
+}
+
+impl<S> Deref for OpenContext<'_, S> {
+    type Target = StepContext<S>;
+
+    fn deref(&self) -> &StepContext<S> {
+        &self.cx
+    }
+}
+
+impl<S> StepContext<S> {
     /// The services of the saga.
     #[must_use]
-    pub const fn saga(&self) -> &'s S {
-        self.saga
+    pub fn saga(&self) -> &S {
+        &self.saga
     }
 
     /// The id of the saga.
     #[must_use]
     pub const fn saga_id(&self) -> SagaId {
-        self.attempt.saga
+        self.saga_id
     }
 
     /// The name of the step.
     #[must_use]
-    pub const fn step(&self) -> &'s str {
-        self.attempt.step
+    pub fn step(&self) -> &str {
+        &self.step
     }
 
     /// Whether this is an attempt to undo the step.
     #[cfg(feature = "testing")]
     pub(crate) const fn is_undo(&self) -> bool {
-        self.attempt.is_undo
+        self.is_undo
     }
 
     /// Which attempt this is, from 1.
     #[must_use]
     pub const fn attempt(&self) -> u32 {
-        self.attempt.number
+        self.number
     }
 
     /// The key under which the services called must know this effect: the same in every attempt and after every
     /// crash, and another one for the compensation.
     pub fn idempotency_key(&self) -> &str {
         self.key.get_or_init(|| {
-            let undo = if self.attempt.is_undo { "-undo" } else { "" };
-            format!("{}-{}{undo}", self.attempt.saga, self.attempt.step)
+            // In front, where no step's name can be taken for it.
+            let undo = if self.is_undo { "undo-" } else { "" };
+            format!("{undo}{}-{}", self.saga_id, self.step())
         })
     }
 
     /// When this attempt is dropped; `None` where it may take for ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.attempt.timer.deadline()
+        self.timer.deadline()
     }
 
     /// Whether a cancel of the saga has been asked for. The attempt may end early, or go on: its outcome counts.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.attempt.cancel.is_set()
+        self.cancel.is_set()
     }
 
     /// Returns once a cancel of the saga is asked for.
     pub async fn cancelled(&self) {
-        self.attempt.cancel.wait().await;
+        self.cancel.wait().await;
     }
 
     /// The labels that the saga was started with.
     #[must_use]
-    pub const fn labels(&self) -> &'s Labels {
-        self.attempt.labels
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 }
 
-impl<S> Deref for StepContext<'_, S> {
+impl<S> Deref for StepContext<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        self.saga
+        &self.saga
     }
 }
 
-impl<S> fmt::Debug for StepContext<'_, S> {
+impl<S> fmt::Debug for StepContext<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepContext").field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("StepContext")
+            .field("saga_id", &self.saga_id)
+            .field("step", &self.step())
+            .field("attempt", &self.number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 mod failure;
 mod id;
 mod id_map;
+mod lent;
 mod payload;
 mod timer;
 

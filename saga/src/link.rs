@@ -4,39 +4,85 @@ use std::sync::OnceLock;
 
 use crate::{Failure, StepError};
 
-/// What a link between two equal types has: the right to pass the data on.
+/// Of a step of which all is known.
+#[derive(Debug, Clone, Copy)]
+#[doc(hidden)]
+pub struct Sure;
+
+/// Of a step with a mistake that hides what it takes or makes: whatever it is given fits, and so does what it gives.
+#[derive(Debug, Clone, Copy)]
+#[doc(hidden)]
+pub struct Unsure;
+
+/// Sure only where both are.
+#[doc(hidden)]
+pub trait And<Other> {
+    /// The certainty of both.
+    type Both;
+}
+
+impl<Other> And<Other> for Sure {
+    type Both = Other;
+}
+
+impl<Other> And<Other> for Unsure {
+    type Both = Self;
+}
+
+/// What is compared in a link of this certainty, and what comes of it.
+#[doc(hidden)]
+pub trait Certainty<Taken, Given> {
+    /// What is held against what the step takes.
+    type Given;
+    /// What a link has that fits.
+    type Fit;
+}
+
+impl<Taken, Given> Certainty<Taken, Given> for Sure {
+    type Given = Given;
+    type Fit = Fit;
+}
+
+impl<Taken, Given> Certainty<Taken, Given> for Unsure {
+    type Given = Taken;
+    type Fit = Unknown;
+}
+
+/// The right to pass data on between two equal types.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub struct Fit;
 
-/// Passes data on; only a [`Fit`] can.
+/// Instead of it, where a mistake has been reported: the code is never run.
+#[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
-pub trait Pass<T> {
+pub struct Unknown;
+
+/// Passes data on.
+#[diagnostic::on_unimplemented(
+    message = "a step takes `{Taken}`, but is given `{Given}`",
+    label = "a tuple is one parameter, and its parts are several"
+)]
+#[doc(hidden)]
+pub trait Pass<Given, Taken> {
     /// The data, as it was.
-    fn pass(data: T) -> T;
+    fn pass(data: Given) -> Taken;
 }
 
-impl<T> Pass<T> for Fit {
+impl<T> Pass<T, T> for Fit {
     fn pass(data: T) -> T {
         data
     }
 }
 
-/// Data that a step takes by value: it is cloned for each attempt.
-#[diagnostic::on_unimplemented(
-    message = "a step takes `{Self}` by value, but `{Self}` cannot be cloned",
-    label = "taken by value, it is cloned for each attempt: take `&{Self}`, or derive `Clone`"
-)]
-#[doc(hidden)]
-pub trait ByValue: Sized {
-    /// A copy for one attempt.
-    fn copy(data: &Self) -> Self;
+/// What takes no data takes `()`, be it the saga's input or what a step made.
+impl Pass<(&(),), ()> for Fit {
+    fn pass(_: (&(),)) {}
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Clone> ByValue for T {
-    fn copy(data: &Self) -> Self {
-        data.clone()
+impl<Given, Taken> Pass<Given, Taken> for Unknown {
+    fn pass(_: Given) -> Taken {
+        unreachable!("this saga does not compile")
     }
 }
 
@@ -50,19 +96,27 @@ pub trait StepResult {
     /// What it makes.
     type Output;
     /// What goes wrong.
-    type Error: Failure;
+    type Error;
 
     /// The result, its alias resolved.
     fn into_result(self) -> Result<Self::Output, Self::Error>;
 }
 
-impl<T, E: Failure> StepResult for Result<T, E> {
+#[diagnostic::do_not_recommend]
+impl<T, E> StepResult for Result<T, E> {
     type Output = T;
     type Error = E;
 
     fn into_result(self) -> Self {
         self
     }
+}
+
+/// The error as the runtime carries it. A function, and not the method: its bound is not looked into again where the
+/// error type has a mistake.
+#[doc(hidden)]
+pub fn into_step_error<E: Failure>(error: E) -> StepError {
+    error.into_step_error()
 }
 
 /// The output of an earlier step, which the machine has seen done.

@@ -42,9 +42,19 @@ pub struct FlowOutline<'a> {
 }
 
 impl FlowOutline<'_> {
+    /// Stops the compiler where the step of this index doesn't fit in its place.
+    ///
+    /// # Panics
+    /// With what is wrong, at its caller's place in the source.
+    #[track_caller]
+    pub const fn check(&self, index: usize) {
+        if let Some(problem) = self.problem(index) {
+            panic!("{}", problem.text())
+        }
+    }
+
     /// What is wrong with the step of this index in its place; the first thing only.
-    #[must_use]
-    pub const fn problem(&self, index: usize) -> Option<Problem> {
+    const fn problem(&self, index: usize) -> Option<Problem> {
         let step = &self.steps[index];
         let pivot = self.pivot();
         let name = Problem::of("step `").and(step.name);
@@ -122,9 +132,8 @@ impl FlowOutline<'_> {
 }
 
 /// A text that constants put together.
-#[derive(Debug, Clone, Copy)]
-#[doc(hidden)]
-pub struct Problem {
+#[derive(Clone, Copy)]
+struct Problem {
     bytes: [u8; TEXT_MAX],
     length: usize,
 }
@@ -169,8 +178,7 @@ impl Problem {
     }
 
     /// The text.
-    #[must_use]
-    pub const fn text(&self) -> &str {
+    const fn text(&self) -> &str {
         let (text, _) = self.bytes.split_at(self.length);
         match std::str::from_utf8(text) {
             Ok(text) => text,

@@ -1,4 +1,4 @@
-//! How an output becomes a payload and comes back.
+//! How an input or an output becomes a payload and comes back.
 
 use std::sync::OnceLock;
 
@@ -25,14 +25,27 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
 }
 
 impl<T> Record<T> {
+    /// Of a type that has a mistake: it is never used.
+    #[must_use]
+    pub const fn unsound() -> Self {
+        Self {
+            encode: |_, _| unreachable!("this step does not compile"),
+            decode: |_, _| unreachable!("this step does not compile"),
+        }
+    }
+
     pub(crate) fn encode(&self, codec: &Codec, value: &T) -> Result<Payload, PayloadError> {
         (self.encode)(codec, value)
+    }
+
+    pub(crate) fn decode(&self, codec: &Codec, payload: &Payload) -> Result<T, PayloadError> {
+        (self.decode)(codec, payload)
     }
 
     /// Puts a recorded output in its slot.
     pub fn restore(&self, slot: &OnceLock<T>, payload: &Payload, codec: &Codec) -> Result<(), PayloadError> {
         // Taken already where an operator's output is read after the step's own: the slots are new otherwise.
-        _ = slot.set((self.decode)(codec, payload)?);
+        _ = slot.set(self.decode(codec, payload)?);
         Ok(())
     }
 }

@@ -3,9 +3,6 @@
 use std::future::Future;
 use std::sync::OnceLock;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::definition::{Definition, StepDefinition};
 use crate::link::no_such_step;
 use crate::outline::StepOutline;
@@ -23,31 +20,57 @@ pub trait StepInfo {
 }
 
 /// A step that can run in the saga `S`. `#[step]` implements it for a type of the function's name.
+///
+/// Its methods ask for what a saga must be, and not the trait: so a saga that cannot go from thread to thread is
+/// refused at its struct, and not again at each of its steps.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a step of the saga `{S}`",
+    label = "expected an `async fn` with `#[step]` whose first parameter is `&{S}` or `&StepContext<{S}>`"
+)]
 pub trait Step<S>: StepInfo {
     /// References to its data parameters.
     type Args<'a>
     where
         S: 'a;
-    /// What it takes: a type, or a tuple of them.
+    /// What it takes: a type, a tuple of them, or `()`.
     type Data;
-    /// What it makes.
-    type Output: Send + Sync + 'static;
+    /// Whether what it takes and makes is known.
+    #[doc(hidden)]
+    type Certainty;
+    /// What it makes. In a saga it must be `Send` and `Sync`.
+    type Output: 'static;
+
+    /// Its constants, for the checks that the compiler makes.
+    #[doc(hidden)]
+    const OUTLINE: StepOutline = <Self as StepInfo>::OUTLINE;
 
     /// How its output is recorded.
     #[doc(hidden)]
     const RECORD: Record<Self::Output>;
 
+    /// Its options.
+    #[doc(hidden)]
+    #[must_use]
+    fn describe() -> StepDefinition {
+        <Self as StepInfo>::definition()
+    }
+
     /// Runs one attempt.
     fn execute<'a>(
-        cx: &'a StepContext<'a, S>,
+        cx: &'a StepContext<S>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static;
 
     /// Asks whether an attempt in doubt took effect. Called only where the definition says `verify`.
     fn verify<'a>(
-        cx: &'a StepContext<'a, S>,
+        cx: &'a StepContext<S>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a {
+    ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static,
+    {
         _ = (cx, args);
         async { Err(no_such_step()) }
     }
@@ -55,51 +78,73 @@ pub trait Step<S>: StepInfo {
     /// Undoes it. `output` is `None` for a step in doubt, which is undone only where the compensation doesn't
     /// take the output. Called only for a step that has a compensation.
     fn compensate<'a>(
-        cx: &'a StepContext<'a, S>,
+        cx: &'a StepContext<S>,
         output: Option<&'a Self::Output>,
         args: Self::Args<'a>,
-    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a {
+    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a
+    where
+        S: Send + Sync + 'static,
+    {
         _ = (cx, output, args);
         async { Err(no_such_step()) }
     }
 }
 
 /// The `I`-th data parameter of a step: what the links of a flow compare.
+#[diagnostic::on_unimplemented(
+    message = "step `{Self}` has too few parameters for what it is given",
+    label = "it takes less than is given here"
+)]
 pub trait Arg<S, const I: usize>: Step<S> {
     /// Its type, without the reference.
     type Data;
 }
 
 /// A saga: its services, its definition, and the typed way through its steps. `#[saga]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a saga",
+    label = "expected a struct with `#[saga(..)]`"
+)]
 pub trait Saga: Send + Sync + Sized + 'static {
-    /// What it is started with.
-    type Input: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What it is started with. The macro demands that it is `Serialize` and `DeserializeOwned`.
+    type Input: Send + Sync + 'static;
     /// What it ends with: the output of the last stage, a tuple where that is parallel.
     type Output: Send + 'static;
     /// The outputs so far, one `Option` a step.
-    type Outputs: Send + 'static;
+    type Outputs: 'static;
     /// The names of its steps, an enum.
     type Step: StepName;
     /// Where a running saga keeps its outputs.
     #[doc(hidden)]
     type Slots: Default + Send + Sync + 'static;
 
+    /// How its input is recorded.
+    #[doc(hidden)]
+    const INPUT: Record<Self::Input>;
+
     /// Steps, kinds, policies and flow.
     fn definition() -> &'static Definition;
 
-    /// Runs an attempt of the step with this index, and keeps its output.
+    /// Runs an attempt of the step with this index, and keeps its output. That a call can go from thread to thread
+    /// follows from all that a saga is; it is asked for, so that a saga which isn't all that is refused just once.
     #[doc(hidden)]
-    fn execute<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<Payload, StepError>> + Send + 'a;
+    fn execute<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<Payload, StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Asks whether the step with this index took effect, and keeps the output if so.
     #[doc(hidden)]
     fn verify<'a>(
         call: Call<'a, Self>,
-    ) -> impl Future<Output = Result<Option<Payload>, StepError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Option<Payload>, StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Undoes the step with this index.
     #[doc(hidden)]
-    fn compensate<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<(), StepError>> + Send + 'a;
+    fn compensate<'a>(call: Call<'a, Self>) -> impl Future<Output = Result<(), StepError>> + Send + 'a
+    where
+        for<'any> Call<'any, Self>: Send;
 
     /// Puts a recorded output back in its slot.
     #[doc(hidden)]
@@ -131,7 +176,7 @@ pub trait StepName: Copy + AsRef<str> + std::fmt::Debug + Send + Sync + 'static 
 /// One attempt, as the generated code sees it.
 #[doc(hidden)]
 pub struct Call<'a, S: Saga> {
-    pub cx: &'a StepContext<'a, S>,
+    pub cx: &'a StepContext<S>,
     pub input: &'a S::Input,
     pub slots: &'a S::Slots,
     pub step: usize,

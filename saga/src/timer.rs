@@ -6,6 +6,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use crate::lent::Lent;
+
 /// When the attempts under way are dropped, one place a step.
 ///
 /// An attempt's time runs from when anybody first looks: the attempt itself, or the engine where it has not ended
@@ -48,24 +50,57 @@ pub struct AttemptTimer<'s> {
     timeout: Duration,
 }
 
-impl AttemptTimer<'_> {
-    /// The deadline, from now on fixed.
-    pub fn deadline(&self) -> Option<Instant> {
-        let place = &self.deadlines.after_origin[self.step];
+impl Deadlines {
+    /// The deadline of the step's attempt, from now on fixed.
+    fn deadline(&self, step: usize, timeout: Duration) -> Option<Instant> {
+        let place = &self.after_origin[step];
         let mut after_origin = place.load(Ordering::Relaxed);
         if after_origin == 0 {
-            let deadline = self.deadlines.origin.elapsed().saturating_add(self.timeout).as_nanos();
+            let deadline = self.origin.elapsed().saturating_add(timeout).as_nanos();
             let fresh = u64::try_from(deadline).unwrap_or(FOR_EVER).max(1);
             // Whoever looked first has fixed it.
             let fixed = place.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
             after_origin = fixed.err().unwrap_or(fresh);
         }
         let is_bounded = after_origin != FOR_EVER;
-        is_bounded.then(|| self.deadlines.origin.checked_add(Duration::from_nanos(after_origin))).flatten()
+        is_bounded.then(|| self.origin.checked_add(Duration::from_nanos(after_origin))).flatten()
+    }
+}
+
+impl AttemptTimer<'_> {
+    /// The deadline, from now on fixed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.deadline(self.step, self.timeout)
     }
 
     /// How long the attempt may take.
-    pub const fn timeout(&self) -> Duration {
+    pub(crate) const fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The same timer without a lifetime in its type.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Lent::new`].
+    #[expect(unsafe_code, reason = "passes the contract on")]
+    pub(crate) const unsafe fn lend(self) -> LentTimer {
+        // SAFETY: by the contract of this function.
+        let deadlines = unsafe { Lent::new(self.deadlines) };
+        LentTimer { deadlines, step: self.step, timeout: self.timeout }
+    }
+}
+
+/// An [`AttemptTimer`] without a lifetime in its type.
+pub(crate) struct LentTimer {
+    deadlines: Lent<Deadlines>,
+    step: usize,
+    timeout: Duration,
+}
+
+impl LentTimer {
+    /// The deadline, from now on fixed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.deadline(self.step, self.timeout)
     }
 }

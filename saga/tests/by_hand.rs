@@ -60,6 +60,8 @@ impl Saga for Adding {
     type Step = Name;
     type Slots = Slots;
 
+    const INPUT: Record<Self::Input> = Record::new();
+
     fn definition() -> &'static Definition {
         static DEFINITION: OnceLock<Definition> = OnceLock::new();
         DEFINITION.get_or_init(|| {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use saga::__private::Call;
+use saga::__private::{Call, Record};
 use saga::policy::{fixed, millis, minutes};
 use saga::testing::Ledger;
 use saga::{Codec, Definition, Payload, PayloadError, Saga, StepDefinition, StepError, StepKind, StepName};
@@ -91,6 +91,8 @@ impl Saga for Trip {
     type Outputs = [Option<u64>; 3];
     type Step = TripStep;
     type Slots = Slots;
+
+    const INPUT: Record<Self::Input> = Record::new();
 
     fn definition() -> &'static Definition {
         static DEFINITION: OnceLock<Definition> = OnceLock::new();

@@ -101,7 +101,7 @@ async fn release_inventory(
 /// Past this point the saga only goes forward.
 #[step(pivot, verify = find_payment, at_most_once, metadata(service = "payments"))]
 async fn process_payment(
-    cx: &StepContext<'_, OrderProcessing>,
+    cx: &StepContext<OrderProcessing>,
     stock: &Reservation,
     order: &Order,
 ) -> Result<Payment, PaymentError> {
@@ -118,7 +118,7 @@ async fn process_payment(
 
 /// Asked when an attempt ended without an answer: did the charge happen?
 async fn find_payment(
-    _cx: &StepContext<'_, OrderProcessing>,
+    _cx: &StepContext<OrderProcessing>,
     _stock: &Reservation,
     _order: &Order,
 ) -> Result<Option<Payment>, PaymentError> {

@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use common::Directory;
-use saga::__private::Call;
+use saga::__private::{Call, Record};
 use saga::{
     Codec, Coordinator, Definition, Outcome, Payload, PayloadError, Saga, SagaId, StepDefinition, StepError,
     StepKind, StepName,
@@ -47,6 +47,8 @@ impl Saga for Writing {
     type Outputs = [Option<u64>; 3];
     type Step = Name;
     type Slots = [OnceLock<u64>; 3];
+
+    const INPUT: Record<Self::Input> = Record::new();
 
     fn definition() -> &'static Definition {
         static DEFINITION: OnceLock<Definition> = OnceLock::new();

@@ -1,6 +1,6 @@
 //! An error type and its classes.
 
-use syn::{Attribute, Data, DeriveInput, Fields, Ident, Member, Path};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, Member, Path, Type};
 
 use crate::diagnostics::Mistakes;
 use crate::model::{ErrorType, Variant};
@@ -60,8 +60,8 @@ fn unclassified(ident: &Ident, mistakes: &mut Mistakes) -> Class {
 
 fn variant(ident: Option<Ident>, class: Class, fields: &Fields, mistakes: &mut Mistakes) -> Variant {
     let mut members = fields.members();
-    let source: Option<Member> = match (&class, members.next(), members.next()) {
-        (Class::Transparent, Some(only), None) => Some(only),
+    let source: Option<(Member, Type)> = match (&class, members.next(), members.next()) {
+        (Class::Transparent, Some(only), None) => fields.iter().next().map(|field| (only, field.ty.clone())),
         (Class::Transparent, _, _) => {
             let message = "a transparent failure has one field: its source, which is a `Failure` itself";
             match &ident {

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use quote::format_ident;
 use syn::Ident;
+use syn::ext::IdentExt;
 
+use super::item::camel_case;
 use crate::diagnostics::Mistakes;
 use crate::model::{FlowStep, Source};
 use crate::parse::{Branch, Flow, SourceName};
@@ -16,7 +19,7 @@ const STEPS_MAX: usize = 128;
 /// said of what it takes.
 pub(super) fn flow(flow: Flow, mistakes: &mut Mistakes) -> (Vec<FlowStep>, Vec<Vec<usize>>) {
     let names = Names::of(&flow, mistakes);
-    let mut steps = Vec::new();
+    let mut steps: Vec<FlowStep> = Vec::new();
     let mut stages: Vec<Vec<usize>> = Vec::new();
     for stage in flow.stages {
         let first = steps.len();
@@ -38,12 +41,35 @@ pub(super) fn flow(flow: Flow, mistakes: &mut Mistakes) -> (Vec<FlowStep>, Vec<V
                 mistakes.at(&branch.path, format!("a saga has at most {STEPS_MAX} steps"));
             }
             let Branch { path, name, .. } = branch;
+            let name = free_name(name, &steps);
             let is_renamed = path.segments.last().is_none_or(|segment| segment.ident != name);
-            steps.push(FlowStep { path, name, is_renamed, sources });
+            let variant = variant(&name, &steps);
+            steps.push(FlowStep { path, name, variant, is_renamed, sources });
         }
         stages.push((first..steps.len()).collect());
     }
     (steps, stages)
+}
+
+/// The name, or another where two steps have it, which has been reported.
+fn free_name(name: Ident, earlier: &[FlowStep]) -> Ident {
+    if earlier.iter().all(|step| step.name != name) {
+        return name;
+    }
+    Ident::new(&format!("{}_{}", name.unraw(), earlier.len()), name.span())
+}
+
+/// `CreateOrder` for `create_order`; two names that differ but in case keep their own.
+fn variant(name: &Ident, earlier: &[FlowStep]) -> Ident {
+    let text = name.unraw().to_string();
+    let camel = camel_case(&text);
+    let starts_well = camel.starts_with(|first: char| first.is_alphabetic());
+    let variant = match camel.as_str() {
+        "Self" => format_ident!("Self_", span = name.span()),
+        _ if starts_well => Ident::new(&camel, name.span()),
+        _ => format_ident!("Step{camel}", span = name.span()),
+    };
+    if earlier.iter().any(|step| step.variant == variant) { name.clone() } else { variant }
 }
 
 /// Where a step stands.

@@ -1,7 +1,8 @@
 //! A saga and its options.
 
 use proc_macro2::TokenStream;
-use syn::{GenericParam, Generics, Ident, ItemStruct, LitInt, LitStr, Path, Visibility};
+use quote::ToTokens;
+use syn::{Field, GenericParam, Generics, Ident, ItemStruct, LitInt, LitStr, Member, Path, Type, Visibility};
 
 use super::flow::flow;
 use super::item::{description, kebab_case};
@@ -11,7 +12,7 @@ use crate::parse::{Options, parse_flow};
 
 /// A saga, or what is left of one whose flow cannot be read.
 pub(crate) enum CheckedSaga {
-    Sound(Box<Saga>),
+    Known(Box<Saga>),
     Stub { library: Path, visibility: Visibility, ident: Ident, generics: Generics },
 }
 
@@ -41,12 +42,13 @@ pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mista
     let retry = options.value("retry", mistakes);
     let compensation = options.value("compensation", mistakes);
     let parsed = if let Some((key, tokens)) = options.list("steps", mistakes) {
-        mistakes.keep(parse_flow(tokens, key.span()))
+        parse_flow(tokens, key.span(), mistakes)
     } else {
         mistakes.at(ident, format!("saga `{ident}` has no steps: `#[saga(steps(first -> second))]`"));
         None
     };
-    let Some(parsed) = parsed else {
+    let borrows = generics.lifetimes().next().is_some();
+    let Some(parsed) = parsed.filter(|_| !borrows) else {
         return CheckedSaga::Stub {
             library,
             visibility: visibility.clone(),
@@ -55,7 +57,7 @@ pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mista
         };
     };
     let (steps, stages) = flow(parsed, mistakes);
-    CheckedSaga::Sound(Box::new(Saga {
+    CheckedSaga::Known(Box::new(Saga {
         library,
         visibility: visibility.clone(),
         generics: generics.clone(),
@@ -68,5 +70,10 @@ pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mista
         compensation,
         steps,
         stages,
+        services: item.fields.members().zip(&item.fields).map(service).collect(),
     }))
+}
+
+fn service((member, field): (Member, &Field)) -> (String, Type) {
+    (member.to_token_stream().to_string(), field.ty.clone())
 }

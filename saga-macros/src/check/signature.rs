@@ -10,13 +10,12 @@ use syn::{
 use crate::diagnostics::Mistakes;
 use crate::model::{Datum, Passes, Returns, Signature};
 
-/// The signature of a step; `None`, and the mistakes, where the function can be none.
-pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Signature> {
+/// The signature of a step, and whether the step can be called; `None` where a mistake hides what it takes or makes.
+pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<(Signature, bool)> {
     let (sig, name) = (&function.sig, &function.sig.ident);
-    let mut is_sound = true;
+    let before = mistakes.count();
     if sig.asyncness.is_none() {
         mistakes.at(sig.fn_token, format!("step `{name}` must be an `async fn`"));
-        is_sound = false;
     }
     let mut inputs = sig.inputs.iter();
     let saga = match inputs.next() {
@@ -28,17 +27,25 @@ pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Si
         None => None,
     };
     if saga.is_none() {
-        let at = sig.inputs.first().map_or_else(|| name.to_token_stream(), ToTokens::to_token_stream);
+        let at = match sig.inputs.first() {
+            Some(FnArg::Typed(first)) => first.ty.to_token_stream(),
+            _ => name.to_token_stream(),
+        };
         let message =
-            format!("the first parameter of step `{name}` is its saga: `&Saga` or `&StepContext<Saga>`");
+            format!("the first parameter of step `{name}` must be its saga: `&Saga` or `&StepContext<Saga>`");
         mistakes.at(at, message);
     }
+    // All are looked at, so that all mistakes are reported.
     let data = inputs.map(|input| datum(name, input, mistakes)).collect::<Vec<_>>();
     let returns = returns(name, &sig.output, mistakes);
     let (saga, is_context) = saga?;
-    is_sound &= generics_fit(function, &saga, mistakes);
+    if let Some(borrow) = Borrow::of(&saga) {
+        mistakes.at(borrow, format!("the saga of step `{name}` borrows, but outlives whoever starts it"));
+        return None;
+    }
+    let is_known = generics_fit(function, &saga, mistakes);
     let data = data.into_iter().collect::<Option<Vec<_>>>()?;
-    let returns = returns?;
+    let returns = returns.filter(|_| is_known)?;
 
     let mut generics = sig.generics.clone();
     generics.params = generics
@@ -47,9 +54,9 @@ pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Si
         .filter(|parameter| !matches!(parameter, GenericParam::Lifetime(_)))
         .collect();
     let is_own = |parameter: &syn::TypeParam| parameter.ident == saga.to_token_stream().to_string();
-    let passes =
-        if !is_context && generics.type_params().any(is_own) { Passes::Saga } else { Passes::Context };
-    is_sound.then_some(Signature { generics, saga, passes, data, returns })
+    let is_shared = generics.type_params().any(is_own);
+    let passes = if is_shared && !is_context { Passes::Saga } else { Passes::Context };
+    Some((Signature { generics, saga, passes, is_shared, data, returns }, mistakes.count() == before))
 }
 
 /// The saga that a first parameter names, and whether it does so by a `StepContext`.
@@ -74,11 +81,12 @@ fn datum(step: &Ident, input: &FnArg, mistakes: &mut Mistakes) -> Option<Datum> 
         _ => None,
     };
     let (ty, by_value) = match &**ty {
-        Type::Reference(TypeReference { mutability: Some(_), .. }) => {
-            mistakes.at(ty, format!("step `{step}` cannot change its data: take `&T`, or `T` by value"));
-            return None;
+        Type::Reference(reference) => {
+            if reference.mutability.is_some() {
+                mistakes.at(ty, format!("step `{step}` cannot change its data: take `&T`, or `T` by value"));
+            }
+            (&*reference.elem, false)
         }
-        Type::Reference(reference) => (&*reference.elem, false),
         owned => (owned, true),
     };
     if let Some(borrow) = Borrow::of(ty) {
@@ -96,6 +104,12 @@ fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option
         mistakes.at(step, expected);
         return None;
     };
+    if let Some(borrow) = Borrow::of(ty) {
+        let message =
+            format!("step `{step}` borrows in its output, which outlives the step: return owned data");
+        mistakes.at(borrow, message);
+        return None;
+    }
     let last = match &**ty {
         Type::Path(path) => {
             path.path.segments.last().filter(|segment| segment.ident.to_string().ends_with("Result"))
@@ -104,14 +118,9 @@ fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option
     };
     let Some(last) = last else {
         mistakes.at(ty, expected);
-        return None;
+        // Most likely the `Result` around it was forgotten.
+        return Some(Returns::Result { output: ty.clone(), error: Box::new(syn::parse_quote!(())) });
     };
-    if let Some(borrow) = Borrow::of(ty) {
-        let message =
-            format!("step `{step}` borrows in its output, which outlives the step: return owned data");
-        mistakes.at(borrow, message);
-        return None;
-    }
     let types: Vec<&Type> = match &last.arguments {
         PathArguments::AngleBracketed(arguments) => arguments
             .args

@@ -2,18 +2,26 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Expr, ExprPath, Ident, ItemFn, LitStr, Path, Visibility};
 
 use super::item::description;
 use super::signature::signature;
 use crate::diagnostics::Mistakes;
-use crate::model::{Signature, Step, Taken, Undo};
+use crate::model::{Compensation, Signature, Step, Taken, Undo};
 use crate::parse::Options;
 
 /// A step, or what is left of one that has a mistake in its signature.
 pub(crate) enum CheckedStep {
-    Sound(Box<Step>),
-    Stub { library: Path, visibility: Visibility, ident: Ident },
+    /// What it takes and makes is known.
+    Known(Box<Step>),
+    /// It is no free function.
+    Method,
+    Stub {
+        library: Path,
+        visibility: Visibility,
+        ident: Ident,
+    },
 }
 
 const KNOWN: [&str; 12] = [
@@ -38,13 +46,15 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
     let ident = function.sig.ident.clone();
     let visibility = function.vis.clone();
     let signature = signature(function, mistakes);
-    let undo = undo(&mut options, &ident, signature.as_ref(), mistakes);
-    let (undo_timeout, undo_retry) = compensation(&mut options, &undo, mistakes);
+    let undo = undo(&mut options, &ident, signature.as_ref().map(|(signature, _)| signature), mistakes);
+    let (undo_timeout, undo_retry) = compensation(&mut options, &undo, &ident, mistakes);
     let retry = options.value("retry", mistakes);
     if let (Undo::Retriable, Some(retry)) = (&undo, &retry)
         && calls(retry, "no_retry")
     {
-        mistakes.at(retry, "a retriable step is driven until it succeeds: it cannot have `no_retry`");
+        let message =
+            format!("step `{ident}` is retriable, driven until it succeeds: it cannot have `no_retry`");
+        mistakes.at(retry, message);
     }
     let name = options.parsed::<LitStr>("name", "a text, such as `name = \"charge\"`", mistakes);
     let verify = options.parsed::<ExprPath>("verify", "the path of an `async fn`", mistakes);
@@ -52,12 +62,17 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
     let timeout = options.value("timeout", mistakes);
     let retry_if = options.value("retry_if", mistakes);
     let metadata = metadata(&mut options, mistakes);
-    let Some(signature) = signature else { return CheckedStep::Stub { library, visibility, ident } };
-    CheckedStep::Sound(Box::new(Step {
+    let Some((signature, is_callable)) = signature else {
+        if function.sig.receiver().is_some() {
+            return CheckedStep::Method;
+        }
+        return CheckedStep::Stub { library, visibility, ident };
+    };
+    CheckedStep::Known(Box::new(Step {
         library,
         visibility,
         description: description(&function.attrs),
-        name: name.map_or_else(|| ident.to_string().trim_start_matches("r#").to_owned(), |name| name.value()),
+        name: name.map_or_else(|| ident.unraw().to_string(), |name| name.value()),
         ident,
         signature,
         undo,
@@ -69,6 +84,7 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
         undo_timeout,
         undo_retry,
         metadata,
+        is_callable,
     }))
 }
 
@@ -83,7 +99,9 @@ fn undo(options: &mut Options, step: &Ident, signature: Option<&Signature>, mist
             .filter(|tokens| !tokens.is_empty())
             .collect();
     if let [_, second, ..] = &given[..] {
-        mistakes.at(second, "a step has one of `compensate`, `pivot` and `retriable`: this is the second");
+        let message =
+            format!("step `{step}` has one of `compensate`, `pivot` and `retriable`: this is the second");
+        mistakes.at(second, message);
     }
     match (compensate, pivot, retriable) {
         (Some(compensate), _, _) => compensated_by(compensate, step, signature, mistakes),
@@ -109,15 +127,21 @@ fn compensated_by(
         Expr::Path(path) if path.path.is_ident("none") => Undo::Nothing,
         Expr::Path(path) => {
             let span = path.path.segments.last().map_or_else(|| step.span(), |last| last.ident.span());
-            Undo::Compensate(path, vec![(Taken::Output, span)])
+            Undo::Compensate(Compensation { path, taken: vec![(Taken::Output, span)], parentheses: None })
         }
         Expr::Call(call) => {
             let Expr::Path(path) = *call.func else {
                 mistakes.at(call.func, "`compensate` names an `async fn`");
                 return Undo::Nothing;
             };
-            let taken = call.args.iter().map(|argument| taken(argument, step, signature, mistakes));
-            taken.collect::<Option<_>>().map_or(Undo::Nothing, |taken| Undo::Compensate(path, taken))
+            // All are looked up, so that all mistakes are reported.
+            let taken: Vec<_> =
+                call.args.iter().map(|argument| taken(argument, step, signature, mistakes)).collect();
+            let parentheses = Some(call.paren_token);
+            taken
+                .into_iter()
+                .collect::<Option<_>>()
+                .map_or(Undo::Nothing, |taken| Undo::Compensate(Compensation { path, taken, parentheses }))
         }
         other => {
             let message = "`compensate` is the path of an `async fn`, such a path with what it takes, `cancel(output, order)`, or `none`";
@@ -148,16 +172,22 @@ fn taken(
     let names: Vec<String> = std::iter::once("`output`".to_owned())
         .chain(data.iter().filter_map(|datum| datum.name.as_ref()).map(|name| format!("`{name}`")))
         .collect();
-    let message = format!("the compensation of step `{step}` can take: {}", names.join(", "));
+    let (given, names) = (argument.to_token_stream(), names.join(", "));
+    let message = format!("step `{step}` has no parameter `{given}`; its compensation can take: {names}");
     mistakes.at(argument, message);
     None
 }
 
 /// `compensation(timeout = .., retry = ..)`.
-fn compensation(options: &mut Options, undo: &Undo, mistakes: &mut Mistakes) -> (Option<Expr>, Option<Expr>) {
+fn compensation(
+    options: &mut Options,
+    undo: &Undo,
+    step: &Ident,
+    mistakes: &mut Mistakes,
+) -> (Option<Expr>, Option<Expr>) {
     let Some((key, tokens)) = options.list("compensation", mistakes) else { return (None, None) };
     if !matches!(undo, Undo::Compensate(..)) {
-        mistakes.at(key, "this step has no compensation that this could be about");
+        mistakes.at(key, format!("step `{step}` has no compensation that this could be about"));
     }
     let mut options = Options::read("`compensation`", &["timeout", "retry"], tokens, mistakes);
     (options.value("timeout", mistakes), options.value("retry", mistakes))
@@ -167,12 +197,15 @@ fn compensation(options: &mut Options, undo: &Undo, mistakes: &mut Mistakes) -> 
 fn metadata(options: &mut Options, mistakes: &mut Mistakes) -> Vec<(String, TokenStream)> {
     let Some((_, tokens)) = options.list("metadata", mistakes) else { return Vec::new() };
     let parser = syn::punctuated::Punctuated::<syn::MetaNameValue, syn::Token![,]>::parse_terminated;
-    let pairs = mistakes.keep(syn::parse::Parser::parse2(parser, tokens));
+    let pairs = syn::parse::Parser::parse2(parser, tokens.clone()).unwrap_or_else(|_| {
+        mistakes.at(tokens, "metadata is pairs of a name and a text: `metadata(service = \"orders\")`");
+        syn::punctuated::Punctuated::new()
+    });
     let pair = |pair: syn::MetaNameValue| {
         let key: Vec<String> = pair.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         (key.join("."), pair.value.into_token_stream())
     };
-    pairs.into_iter().flatten().map(pair).collect()
+    pairs.into_iter().map(pair).collect()
 }
 
 /// Whether `value` is a call of a function of this name.

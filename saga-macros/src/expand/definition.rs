@@ -2,9 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Path;
 
-use super::policy;
+use super::{links, policy};
 use crate::model::{FlowStep, Saga, Source, Step, Taken, Undo};
 
 /// A step's constants, for the checks that the compiler makes.
@@ -26,7 +25,7 @@ pub(super) fn step_outline(step: &Step) -> TokenStream {
 fn kind(step: &Step) -> TokenStream {
     let library = &step.library;
     match step.undo {
-        Undo::Compensate(..) => quote!(#library::__private::StepKind::Compensatable),
+        Undo::Compensate(_) => quote!(#library::__private::StepKind::Compensatable),
         Undo::Nothing => quote!(#library::__private::StepKind::NothingToUndo),
         Undo::Pivot => quote!(#library::__private::StepKind::Pivot),
         Undo::Retriable => quote!(#library::__private::StepKind::Retriable),
@@ -38,7 +37,7 @@ pub(super) fn step_definition(step: &Step) -> TokenStream {
     let Step { library, name, description, at_most_once, .. } = step;
     let kind = kind(step);
     let undo_takes_output = match &step.undo {
-        Undo::Compensate(_, taken) => taken.iter().any(|(taken, _)| *taken == Taken::Output),
+        Undo::Compensate(compensation) => compensation.taken.iter().any(|(taken, _)| *taken == Taken::Output),
         _ => true,
     };
     let has_verify = step.verify.is_some();
@@ -48,7 +47,10 @@ pub(super) fn step_definition(step: &Step) -> TokenStream {
     let undo_timeout = policy::optional(library, step.undo_timeout.as_ref());
     let undo_retry = policy::optional(library, step.undo_retry.as_ref());
     let metadata = step.metadata.iter().map(|(key, value)| {
-        quote!((#library::__private::Cow::Borrowed(#key), #library::__private::Cow::Borrowed(#value)))
+        quote!((#library::__private::Cow::Borrowed(#key), {
+            let value: &'static ::core::primitive::str = #value;
+            #library::__private::Cow::Borrowed(value)
+        }))
     });
     quote! {
         let mut step = #library::__private::StepDefinition::new(#name, #kind);
@@ -69,7 +71,7 @@ pub(super) fn step_definition(step: &Step) -> TokenStream {
 /// The body of `Saga::definition`.
 pub(super) fn saga_definition(saga: &Saga) -> TokenStream {
     let Saga { library, name, version, description, .. } = saga;
-    let steps = saga.steps.iter().map(|step| placed_step(library, step));
+    let steps = saga.steps.iter().map(|step| placed_step(saga, step));
     let stages = saga.stages.iter().map(|stage| quote!(::std::vec![#(#stage),*]));
     let timeout = policy::optional(library, saga.timeout.as_ref());
     let retry = policy::optional(library, saga.retry.as_ref());
@@ -93,16 +95,18 @@ pub(super) fn saga_definition(saga: &Saga) -> TokenStream {
     }
 }
 
-fn placed_step(library: &Path, step: &FlowStep) -> TokenStream {
-    let FlowStep { path, name, is_renamed, sources } = step;
-    let name = name.to_string();
+fn placed_step(saga: &Saga, step: &FlowStep) -> TokenStream {
+    let library = &saga.library;
+    let FlowStep { is_renamed, sources, .. } = step;
+    let describe = links::step_type(saga, step, &syn::parse_quote!(Self), "describe");
+    let name = step.text();
     let rename = is_renamed.then(|| quote!(step.name = #library::__private::Cow::Borrowed(#name);));
     let sources = sources.iter().flatten().map(|source| match source {
         Source::Input => quote!(#library::__private::Source::Input),
         Source::Step(index) => quote!(#library::__private::Source::Step(#index)),
     });
     quote! {{
-        let mut step = <#path as #library::__private::StepInfo>::definition();
+        let mut step = #describe();
         #rename
         step.sources = ::std::vec![#(#sources),*];
         step

@@ -1,5 +1,6 @@
 //! Models become code.
 
+mod calls;
 mod checks;
 mod definition;
 mod failure;
@@ -9,8 +10,9 @@ mod policy;
 mod saga;
 mod step;
 mod stub;
+mod words;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{DeriveInput, ItemFn, ItemStruct};
 
@@ -25,10 +27,10 @@ pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
         Err(error) => return beside(item, &error.to_compile_error()),
     };
     let step = match check::step(options, &function, &mut mistakes) {
-        CheckedStep::Sound(model) => step::expand(&model),
-        CheckedStep::Stub { library, visibility, ident } => {
-            stub::step(&library, &visibility, &ident, &mut mistakes)
-        }
+        CheckedStep::Known(model) => step::expand(&model),
+        // Nothing can stand beside a method.
+        CheckedStep::Method => TokenStream::new(),
+        CheckedStep::Stub { library, visibility, ident } => stub::step(&library, &visibility, &ident),
     };
     let errors = mistakes.to_items();
     quote! { #item #step #errors }
@@ -42,9 +44,9 @@ pub(crate) fn saga(options: TokenStream, item: &TokenStream) -> TokenStream {
         Err(error) => return beside(item, &error.to_compile_error()),
     };
     let saga = match check::saga(options, &parsed, &mut mistakes) {
-        CheckedSaga::Sound(model) => saga::expand(&model, mistakes.is_empty()),
+        CheckedSaga::Known(model) => saga::expand(&model, mistakes.count() == 0),
         CheckedSaga::Stub { library, visibility, ident, generics } => {
-            stub::saga(&library, &visibility, &ident, &generics, &mut mistakes)
+            stub::saga(&library, &visibility, &ident, &generics)
         }
     };
     let errors = mistakes.to_items();
@@ -64,4 +66,9 @@ pub(crate) fn failure(item: TokenStream) -> TokenStream {
 
 fn beside(item: &TokenStream, errors: &TokenStream) -> TokenStream {
     quote! { #item #errors }
+}
+
+/// Generated code at the user's token, whose locals the user's names cannot meet.
+fn located(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
 }

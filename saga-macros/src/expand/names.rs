@@ -1,10 +1,10 @@
 //! What stands beside a saga for its users: its outputs so far, and the names of its steps.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use crate::check::item::camel_case;
+use super::links;
 use crate::model::Saga;
 
 pub(super) fn outputs_ident(saga: &Ident) -> Ident {
@@ -17,16 +17,15 @@ pub(super) fn step_ident(saga: &Ident) -> Ident {
 
 /// `<Saga>Outputs`: an `Option` for each step.
 pub(super) fn outputs(saga: &Saga, where_clause: &TokenStream) -> TokenStream {
-    let Saga { library, visibility, ident, generics, .. } = saga;
+    let Saga { visibility, ident, generics, .. } = saga;
     let outputs = outputs_ident(ident);
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
+    let self_type: syn::Type = syn::parse_quote!(#ident #ty_generics);
     let fields = saga.steps.iter().map(|step| {
-        let (name, path) = (&step.name, &step.path);
-        let documentation = format!("What `{name}` made, if it is done.");
-        quote! {
-            #[doc = #documentation]
-            pub #name: ::core::option::Option<<#path as #library::__private::Step<#ident #ty_generics>>::Output>
-        }
+        let (name, output) = (&step.name, links::output_type(saga, step, &self_type));
+        let documentation = format!("What `{}` made, if it is done.", step.text());
+        let documentation = quote!(#[doc = #documentation]);
+        quote_spanned!(step.span()=> #documentation pub #name: ::core::option::Option<#output>)
     });
     let documentation = format!("What the steps of [`{ident}`] have made so far.");
     quote! {
@@ -41,27 +40,24 @@ pub(super) fn steps(saga: &Saga) -> TokenStream {
     let Saga { library, visibility, ident, .. } = saga;
     let steps = step_ident(ident);
     let documentation = format!("The steps of [`{ident}`], by name.");
-    let variants: Vec<Ident> = saga
-        .steps
-        .iter()
-        .map(|step| Ident::new(&camel_case(&step.name.to_string()), step.name.span()))
-        .collect();
+    let variants: Vec<_> = saga.steps.iter().map(|step| &step.variant).collect();
     let declared = saga.steps.iter().zip(&variants).map(|(step, variant)| {
-        let documentation = format!("`{}`", step.name);
+        let documentation = format!("`{}`", step.text());
         quote! { #[doc = #documentation] #variant }
     });
     let texts = saga.steps.iter().map(|step| {
-        let path = &step.path;
-        let name = step.name.to_string();
+        let name = step.text();
         if step.is_renamed {
             quote!(#name)
         } else {
-            quote!(<#path as #library::__private::StepInfo>::OUTLINE.name)
+            let outline = links::outline(saga, step);
+            quote!(#outline.name)
         }
     });
     let indexes = 0..saga.steps.len();
     quote! {
         #[doc = #documentation]
+        #[allow(non_camel_case_types)]
         #[derive(
             ::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy, ::core::cmp::PartialEq,
             ::core::cmp::Eq, ::core::hash::Hash
@@ -69,8 +65,8 @@ pub(super) fn steps(saga: &Saga) -> TokenStream {
         #visibility enum #steps { #(#declared,)* }
 
         #[automatically_derived]
-        impl ::core::convert::AsRef<str> for #steps {
-            fn as_ref(&self) -> &str {
+        impl ::core::convert::AsRef<::core::primitive::str> for #steps {
+            fn as_ref(&self) -> &::core::primitive::str {
                 match self { #(Self::#variants => #texts,)* }
             }
         }
@@ -79,7 +75,7 @@ pub(super) fn steps(saga: &Saga) -> TokenStream {
         impl #library::__private::StepName for #steps {
             const ALL: &'static [Self] = &[#(Self::#variants),*];
 
-            fn index(self) -> usize {
+            fn index(self) -> ::core::primitive::usize {
                 match self { #(Self::#variants => #indexes,)* }
             }
         }

@@ -1,13 +1,12 @@
 //! What makes a struct a saga.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::Type;
 
-use super::checks::checks;
 use super::definition::saga_definition;
-use super::{links, names};
-use crate::model::Saga;
+use super::{calls, checks, links, names};
+use crate::model::{FlowStep, Saga};
 
 /// Outputs, step names, and the implementation of `Saga`. Of a saga with mistakes there is all that others may
 /// name, and nothing that could be said to be wrong because of them.
@@ -19,37 +18,46 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let outputs = names::outputs(saga, &where_clause);
     let steps = names::steps(saga);
     let (outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
-    let input = match saga.input() {
-        Some((step, at)) => {
-            let path = &step.path;
-            quote!(<#path as #library::__private::Arg<Self, #at>>::Data)
-        }
-        None => quote!(()),
+    let input = links::input_type(saga, &self_type);
+    let record = match saga.input() {
+        Some((step, _)) => quote_spanned! {step.span()=>
+            const INPUT: #library::__private::Record<Self::Input> = <Self::Input as RecordedInput>::RECORD;
+        },
+        None => quote! {
+            const INPUT: #library::__private::Record<Self::Input> = #library::__private::Record::new();
+        },
     };
-    let output = last_stage(saga, |path| quote!(<#path as #library::__private::Step<Self>>::Output));
-    let checks = is_sound.then(|| checks(saga));
-    let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &where_clause));
-    let links = is_sound.then(|| quote!(#(#links)*));
+    let output = last_stage(saga, |step| links::output_type(saga, step, &self_type));
+    let assumed = assumed(saga, &self_type, &where_clause);
+    let (flow, words) = (checks::flow(saga), checks::words(saga));
+    let types = checks::types(saga, &self_type, &where_clause);
+    let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &assumed));
+    let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
-    let methods = if is_sound { methods(saga) } else { no_methods(library) };
+    let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
     let definition = if is_sound { saga_definition(saga) } else { unreachable() };
     quote! {
         #outputs
         #steps
 
         const _: () = {
-            #checks
-            #links
+            #flow
+            #words
+            #types
+            #(#links)*
+            #calls
             #slots
 
             #[automatically_derived]
-            #[allow(clippy::pedantic, clippy::manual_async_fn)]
-            impl #impl_generics #library::__private::Saga for #self_type #where_clause {
+            #[allow(private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
+            impl #impl_generics #library::__private::Saga for #self_type #assumed {
                 type Input = #input;
                 type Output = #output;
                 type Outputs = #outputs_ident #ty_generics;
                 type Step = #step_ident;
                 type Slots = __SagaSlots #ty_generics;
+
+                #record
 
                 fn definition() -> &'static #library::__private::Definition {
                     #definition
@@ -61,13 +69,25 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     }
 }
 
+/// The bounds of the struct, and what the checks demand: assumed here, so that nothing is said twice.
+fn assumed(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
+    let (_, ty_generics, _) = saga.generics.split_for_impl();
+    let start = if where_clause.is_empty() { quote!(where) } else { quote!(#where_clause,) };
+    // A bound under `for` may be one that doesn't hold.
+    quote! {
+        #start
+            for<'any> #self_type: ::core::marker::Send + ::core::marker::Sync,
+            for<'any> __SagaSlots #ty_generics: ::core::marker::Send + ::core::marker::Sync
+    }
+}
+
 /// The bounds of the struct, and those that a generic saga must keep to be driven.
 fn bounded(saga: &Saga, self_type: &Type) -> TokenStream {
-    let own = &saga.generics.where_clause;
+    let predicates: Vec<_> =
+        saga.generics.where_clause.iter().flat_map(|own| own.predicates.iter()).collect();
     if saga.generics.params.is_empty() {
-        return quote!(#own);
+        return if predicates.is_empty() { TokenStream::new() } else { quote!(where #(#predicates),*) };
     }
-    let predicates = own.iter().flat_map(|own| &own.predicates);
     quote! {
         where #(#predicates,)*
             #self_type: ::core::marker::Send + ::core::marker::Sync + 'static
@@ -75,9 +95,9 @@ fn bounded(saga: &Saga, self_type: &Type) -> TokenStream {
 }
 
 /// One item for each step of the last stage, a tuple where there are more.
-fn last_stage(saga: &Saga, item: impl Fn(&syn::Path) -> TokenStream) -> TokenStream {
+fn last_stage(saga: &Saga, item: impl Fn(&FlowStep) -> TokenStream) -> TokenStream {
     let last = saga.stages.last().into_iter().flatten();
-    let items: Vec<TokenStream> = last.map(|&index| item(&saga.steps[index].path)).collect();
+    let items: Vec<TokenStream> = last.map(|&index| item(&saga.steps[index])).collect();
     match &items[..] {
         [one] => quote!(#one),
         items => quote!((#(#items),*)),
@@ -88,115 +108,150 @@ fn last_stage(saga: &Saga, item: impl Fn(&syn::Path) -> TokenStream) -> TokenStr
 fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let library = &saga.library;
     let (impl_generics, ty_generics, _) = saga.generics.split_for_impl();
-    let names: Vec<_> = saga.steps.iter().map(|step| &step.name).collect();
-    let paths = saga.steps.iter().map(|step| &step.path);
+    let fields = saga.steps.iter().map(|step| {
+        let (name, output) = (&step.name, links::output_type(saga, step, self_type));
+        quote_spanned!(step.span()=> #name: #library::__private::OnceLock<#output>)
+    });
+    let empty = saga.steps.iter().map(|step| {
+        let name = &step.name;
+        quote_spanned!(step.span()=> #name: #library::__private::OnceLock::new())
+    });
     quote! {
         #[doc(hidden)]
         #[allow(private_interfaces, private_bounds, clippy::type_complexity, unreachable_pub)]
-        pub struct __SagaSlots #impl_generics #where_clause {
-            #(#names: #library::__private::OnceLock<<#paths as #library::__private::Step<#self_type>>::Output>,)*
-        }
+        pub struct __SagaSlots #impl_generics #where_clause { #(#fields,)* }
 
         #[automatically_derived]
         impl #impl_generics ::core::default::Default for __SagaSlots #ty_generics #where_clause {
             fn default() -> Self {
-                Self { #(#names: #library::__private::OnceLock::new(),)* }
+                Self { #(#empty,)* }
             }
         }
     }
 }
 
-/// The ways from an index to a typed step.
-fn methods(saga: &Saga) -> TokenStream {
+/// The ways from an index to a typed step. What is of one step stands at its place in the flow: see
+/// [`links::step_type`].
+fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStream {
     let library = &saga.library;
-    let indexes: Vec<usize> = (0..saga.steps.len()).collect();
-    let names: Vec<_> = saga.steps.iter().map(|step| &step.name).collect();
-    let paths: Vec<_> = saga.steps.iter().map(|step| &step.path).collect();
-    let gather: Vec<_> = indexes.iter().map(|&index| links::ident(index)).collect();
-    let last: Vec<_> =
-        saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index].name).collect();
-    let output = match &last[..] {
-        [one] => quote!(slots.#one.take()),
-        many => quote!(::core::option::Option::Some((#(slots.#many.take()?),*))),
+    let arms = |arm: &dyn Fn(&FlowStep) -> TokenStream| -> TokenStream {
+        let arms = saga.steps.iter().enumerate().map(|(index, step)| {
+            let body = arm(step);
+            quote_spanned!(step.span()=> #index => { #body })
+        });
+        quote!(#(#arms)*)
     };
+    let call_of = |kind: &'static str| {
+        move |step: &FlowStep| {
+            let function = calls::ident(kind, step);
+            quote_spanned!(step.span()=> #function(__call).await)
+        }
+    };
+    let (execute, verify) = (arms(&call_of("execute")), arms(&call_of("verify")));
+    let compensate = arms(&call_of("compensate"));
+    let restore = arms(&|step| {
+        let (name, record) = (&step.name, links::step_type(saga, step, self_type, "RECORD"));
+        quote_spanned!(step.span()=> #record.restore(&__slots.#name, __payload, __codec))
+    });
+    let outputs = saga.steps.iter().map(|step| {
+        let name = &step.name;
+        quote_spanned!(step.span()=> #name: __slots.#name.into_inner())
+    });
     let outputs_ident = names::outputs_ident(&saga.ident);
+    let last: Vec<&FlowStep> =
+        saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index]).collect();
+    let output = match &last[..] {
+        [one] => {
+            let name = &one.name;
+            quote_spanned!(one.span()=> __slots.#name.take())
+        }
+        many => {
+            let each = many.iter().map(|step| {
+                let name = &step.name;
+                quote_spanned!(step.span()=> __slots.#name.take()?)
+            });
+            quote!(::core::option::Option::Some((#(#each),*)))
+        }
+    };
+    // All of it at the last step: what is wrong with that one's output is said of the whole signature.
+    let end = last.last().map_or_else(Span::call_site, |step| step.span());
+    let output_of = quote_spanned! {end=>
+        fn output(__slots: &mut Self::Slots) -> ::core::option::Option<#output_type> { #output }
+    };
+    // Parameters are named at the user's tokens, as are their uses.
+    let named = |name: &str| syn::Ident::new(name, saga.ident.span());
+    let (call, slots, payload, codec) =
+        (named("__call"), named("__slots"), named("__payload"), named("__codec"));
     quote! {
         async fn execute<'saga>(
-            call: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError> {
-            match call.step {
-                #(#indexes => {
-                    let args = #gather(call.input, call.slots)?;
-                    let output = <#paths as #library::__private::Step<Self>>::execute(call.cx, args).await?;
-                    let record = &<#paths as #library::__private::Step<Self>>::RECORD;
-                    call.keep.output(&call.slots.#names, output, record)
-                })*
+            #call: #library::__private::Call<'saga, Self>,
+        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
+            match #call.step {
+                #execute
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
             }
         }
 
         async fn verify<'saga>(
-            call: #library::__private::Call<'saga, Self>,
+            #call: #library::__private::Call<'saga, Self>,
         ) -> ::core::result::Result<
             ::core::option::Option<#library::__private::Payload>,
             #library::__private::StepError,
-        > {
-            match call.step {
-                #(#indexes => {
-                    let args = #gather(call.input, call.slots)?;
-                    let found = <#paths as #library::__private::Step<Self>>::verify(call.cx, args).await?;
-                    let record = &<#paths as #library::__private::Step<Self>>::RECORD;
-                    found.map(|output| call.keep.output(&call.slots.#names, output, record)).transpose()
-                })*
+        >
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
+            match #call.step {
+                #verify
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
             }
         }
 
         async fn compensate<'saga>(
-            call: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<(), #library::__private::StepError> {
-            match call.step {
-                #(#indexes => {
-                    let args = #gather(call.input, call.slots)?;
-                    let output = call.slots.#names.get();
-                    <#paths as #library::__private::Step<Self>>::compensate(call.cx, output, args).await
-                })*
+            #call: #library::__private::Call<'saga, Self>,
+        ) -> ::core::result::Result<(), #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
+            match #call.step {
+                #compensate
                 _ => ::core::result::Result::Err(#library::__private::no_such_step()),
             }
         }
 
         fn restore(
-            slots: &Self::Slots,
-            step: usize,
-            payload: &#library::__private::Payload,
-            codec: &#library::__private::Codec,
+            #slots: &Self::Slots,
+            step: ::core::primitive::usize,
+            #payload: &#library::__private::Payload,
+            #codec: &#library::__private::Codec,
         ) -> ::core::result::Result<(), #library::__private::PayloadError> {
             match step {
-                #(#indexes => {
-                    let record = &<#paths as #library::__private::Step<Self>>::RECORD;
-                    record.restore(&slots.#names, payload, codec)
-                })*
+                #restore
                 _ => ::core::result::Result::Ok(()),
             }
         }
 
-        fn outputs(slots: Self::Slots) -> Self::Outputs {
-            #outputs_ident { #(#names: slots.#names.into_inner(),)* }
+        fn outputs(#slots: Self::Slots) -> Self::Outputs {
+            #outputs_ident { #(#outputs,)* }
         }
 
-        fn output(slots: &mut Self::Slots) -> ::core::option::Option<Self::Output> {
-            #output
-        }
+        #output_of
     }
 }
 
 /// The same of a saga that doesn't compile.
-pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
+pub(super) fn no_methods(library: &syn::Path, output: &TokenStream) -> TokenStream {
     let unreachable = unreachable();
     quote! {
         async fn execute<'saga>(
             _: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError> {
+        ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
@@ -205,19 +260,25 @@ pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
         ) -> ::core::result::Result<
             ::core::option::Option<#library::__private::Payload>,
             #library::__private::StepError,
-        > {
+        >
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
         async fn compensate<'saga>(
             _: #library::__private::Call<'saga, Self>,
-        ) -> ::core::result::Result<(), #library::__private::StepError> {
+        ) -> ::core::result::Result<(), #library::__private::StepError>
+        where
+            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+        {
             #unreachable
         }
 
         fn restore(
             _: &Self::Slots,
-            _: usize,
+            _: ::core::primitive::usize,
             _: &#library::__private::Payload,
             _: &#library::__private::Codec,
         ) -> ::core::result::Result<(), #library::__private::PayloadError> {
@@ -228,7 +289,7 @@ pub(super) fn no_methods(library: &syn::Path) -> TokenStream {
             #unreachable
         }
 
-        fn output(_: &mut Self::Slots) -> ::core::option::Option<Self::Output> {
+        fn output(_: &mut Self::Slots) -> ::core::option::Option<#output> {
             #unreachable
         }
     }

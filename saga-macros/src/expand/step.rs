@@ -1,20 +1,20 @@
 //! The type that stands for a step.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Index;
 use syn::spanned::Spanned;
+use syn::{ExprPath, Ident, Index, Lifetime};
 
 use super::definition::{step_definition, step_outline};
-use crate::model::{Datum, Passes, Returns, Step, Taken, Undo};
+use super::{located, words};
+use crate::model::{Compensation, Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
 pub(super) fn expand(step: &Step) -> TokenStream {
     let Step { library, ident, signature, .. } = step;
-    let visibility = visibility(step);
     let saga = &signature.saga;
+    let visibility = visibility(step);
     let (impl_generics, _, where_clause) = signature.generics.split_for_impl();
-    let where_clause = bounded(step, where_clause);
     let documentation = format!("The step `{}`.", step.name);
     let outline = step_outline(step);
     let definition = step_definition(step);
@@ -30,9 +30,17 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             }
         }
     });
-    let execute = execute(step);
-    let verify = verify(step);
-    let compensate = compensate(step);
+    let header = quote_spanned! {ident.span()=>
+        impl #impl_generics #library::__private::Step<#saga> for #ident #where_clause
+    };
+    let words = words::of(step);
+    let methods = if step.is_callable {
+        let (execute, verify, compensate) = (execute(step), verify(step), compensate(step));
+        quote!(#execute #verify #compensate)
+    } else {
+        let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
+        quote!(#signature { async { ::core::unreachable!("this step does not compile") } })
+    };
     quote! {
         #[doc(hidden)]
         #[doc = #documentation]
@@ -40,6 +48,8 @@ pub(super) fn expand(step: &Step) -> TokenStream {
         #visibility struct #ident {}
 
         const _: () = {
+            #words
+
             #[automatically_derived]
             impl #library::__private::StepInfo for #ident {
                 const OUTLINE: #library::__private::StepOutline = #outline;
@@ -52,40 +62,26 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             #(#positions)*
 
             #[automatically_derived]
-            #[allow(clippy::pedantic, clippy::used_underscore_binding, clippy::manual_async_fn)]
-            impl #impl_generics #library::__private::Step<#saga> for #ident #where_clause {
+            #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+            #header {
                 type Args<'step> = (#(#args,)*) where #saga: 'step;
                 type Data = #data;
+                type Certainty = #library::__private::Sure;
                 type Output = #output;
 
                 const RECORD: #library::__private::Record<#output> = #record;
 
-                #execute
-                #verify
-                #compensate
+                #methods
             }
         };
     }
 }
 
-/// How far the type is seen. A saga names it in its own types, so a private step of a public saga needs a public type;
-/// what the step makes is then as public as its saga. A generic step is for any saga: it is as public as its function.
+/// A public saga names its steps in its public face, also private ones, so the type is public: nobody can reach it
+/// but by the function's name. A step shared between sagas keeps to its own: it may take what is private.
 fn visibility(step: &Step) -> TokenStream {
-    let visibility = &step.visibility;
-    if step.signature.generics.params.is_empty() { quote!(pub) } else { quote!(#visibility) }
-}
-
-/// The bounds of the function, and those that a generic saga must keep to be driven.
-fn bounded(step: &Step, own: Option<&syn::WhereClause>) -> TokenStream {
-    let saga = &step.signature.saga;
-    if step.signature.generics.params.is_empty() {
-        return quote!(#own);
-    }
-    let predicates = own.map(|own| own.predicates.iter()).into_iter().flatten();
-    quote! {
-        where #(#predicates,)*
-            #saga: ::core::marker::Send + ::core::marker::Sync + 'static
-    }
+    let own = &step.visibility;
+    if step.signature.is_shared { quote!(#own) } else { quote!(pub) }
 }
 
 fn output(step: &Step) -> TokenStream {
@@ -105,150 +101,214 @@ fn data(step: &Step) -> TokenStream {
     }
 }
 
-/// How the output is recorded: behind a trait that is named for the step, so that the compiler's words are about it.
+/// How the output is recorded: through the trait of that name, whose words are about this step.
 fn record(step: &Step) -> TokenStream {
-    let Step { library, name, .. } = step;
-    let output = output(step);
+    let library = &step.library;
+    if !step.is_callable {
+        return quote!(#library::__private::Record::unsound());
+    }
     let span = match &step.signature.returns {
         Returns::Result { output, .. } => output.span(),
         Returns::Alias(ty) => ty.span(),
     };
-    let message = format!("the output of step `{name}`, `{{Self}}`, cannot be recorded");
     // Named at the user's token: whatever the compiler says of it is said there.
-    let demand = quote_spanned!(span=> <#output as Recorded>::RECORD);
-    quote! {{
-        #[diagnostic::on_unimplemented(
-            message = #message,
-            label = "an output must be `Serialize` and `DeserializeOwned`",
-            note = "derive them: `#[derive(serde::Serialize, serde::Deserialize)]`",
-        )]
-        trait Recorded: ::core::marker::Sized {
-            const RECORD: #library::__private::Record<Self>;
-        }
-        #[diagnostic::do_not_recommend]
-        impl<T: #library::__private::Serialize + #library::__private::DeserializeOwned> Recorded for T {
-            const RECORD: #library::__private::Record<Self> = #library::__private::Record::new();
-        }
-        #demand
-    }}
+    quote_spanned!(span=> <Self::Output as RecordedOutput>::RECORD)
 }
 
 /// The first argument of a call of a user's function.
-fn context(step: &Step) -> TokenStream {
+fn context(step: &Step, span: Span) -> TokenStream {
     match step.signature.passes {
-        Passes::Context => quote_spanned!(Span::mixed_site()=> cx),
-        Passes::Saga => quote_spanned!(Span::mixed_site()=> cx.saga()),
+        Passes::Context => quote_spanned!(located(span)=> cx),
+        Passes::Saga => quote_spanned!(located(span)=> cx.saga()),
     }
 }
 
 /// The data arguments, as the function takes them.
 fn arguments(step: &Step) -> Vec<TokenStream> {
-    let library = &step.library;
     let argument = |(index, Datum { ty, by_value, .. }): (usize, &Datum)| {
-        let index = Index::from(index);
+        let datum = datum(index, Span::mixed_site());
         if *by_value {
-            quote_spanned!(located(ty.span())=> <#ty as #library::__private::ByValue>::copy(args.#index))
+            let copy = quote_spanned!(ty.span()=> <#ty as TakenByValue>::copy);
+            quote!(#copy(#datum))
         } else {
-            quote_spanned!(Span::mixed_site()=> args.#index)
+            datum
         }
     };
     step.signature.data.iter().enumerate().map(argument).collect()
 }
 
+fn datum(index: usize, span: Span) -> TokenStream {
+    let index = Index { index: u32::try_from(index).unwrap_or(u32::MAX), span };
+    quote_spanned!(located(span)=> args.#index)
+}
+
 fn execute(step: &Step) -> TokenStream {
     let Step { library, ident, signature, .. } = step;
-    let (context, arguments) = (context(step), arguments(step));
+    let (context, arguments) = (context(step, ident.span()), arguments(step));
     let call = quote_spanned!(located(ident.span())=> #ident(#context, #(#arguments),*).await);
-    let (output, error) = match &signature.returns {
+    let (output, classify) = match &signature.returns {
         Returns::Result { error, .. } => {
-            let classify =
-                quote_spanned!(error.span()=> <#error as #library::__private::Failure>::into_step_error);
-            (quote!(#call), classify)
+            (quote!(#call), quote_spanned!(error.span()=> <#error as ClassifiedError>::classify))
         }
         Returns::Alias(ty) => {
-            let call = quote_spanned!(ty.span()=> #library::__private::StepResult::into_result(#call));
-            (call, quote_spanned!(ty.span()=> #library::__private::Failure::into_step_error))
+            let classify = quote_spanned! {ty.span()=>
+                <<#ty as #library::__private::StepResult>::Error as ClassifiedError>::classify
+            };
+            let result = quote_spanned!(ty.span()=> #library::__private::StepResult::into_result);
+            (quote!(#result(#call)), classify)
         }
     };
-    let signature = method(step, &quote!(execute), &quote!(), &quote!(Self::Output));
-    let future = quote_spanned! {located(ident.span())=>
+    let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
+    let future = quote_spanned! {ident.span()=>
         async move {
             match #output {
                 ::core::result::Result::Ok(output) => ::core::result::Result::Ok(output),
-                ::core::result::Result::Err(error) => ::core::result::Result::Err(#error(error)),
+                ::core::result::Result::Err(error) => ::core::result::Result::Err(#classify(error)),
             }
         }
     };
     quote! { #signature { #future } }
 }
 
+/// Calls `verify` with the step's own parameters. What it takes and returns goes through traits whose words are
+/// about this step.
 fn verify(step: &Step) -> TokenStream {
     let Some(verify) = &step.verify else { return TokenStream::new() };
-    let library = &step.library;
-    let (context, arguments) = (context(step), arguments(step));
-    let output = output(step);
-    let span = located(verify.span());
-    let result = quote_spanned! {span=>
-        let result: ::core::result::Result<::core::option::Option<#output>, _> =
-            #verify(#context, #(#arguments),*).await;
-        match result {
-            ::core::result::Result::Ok(found) => ::core::result::Result::Ok(found),
-            ::core::result::Result::Err(error) => {
-                ::core::result::Result::Err(#library::__private::Failure::into_step_error(error))
+    let span = path_span(verify);
+    let context = context(step, span);
+    let by_value = step.signature.data.iter().map(|datum| datum.by_value);
+    let (takes, arguments): (Vec<_>, Vec<_>) = arguments(step)
+        .into_iter()
+        .zip(by_value)
+        .enumerate()
+        .map(|(index, (argument, by_value))| {
+            if by_value {
+                return (TokenStream::new(), argument);
             }
+            let (declared, take) =
+                through(&quote_spanned!(span=> TakenByVerify::take), &format!("__take_{index}"), span);
+            (declared, quote!(#take(#argument)))
+        })
+        .unzip();
+    let call = quote_spanned!(span=> #verify(#context, #(#arguments),*).await);
+    let (answer, answer_of) =
+        through(&quote_spanned!(span=> ReturnedByVerify::<Self::Output>::answer), "__answer", span);
+    let (classify, classified) =
+        through(&quote_spanned!(span=> ClassifiedByVerify::classify), "__classify", span);
+    let body = quote_spanned! {span=>
+        let __result = #call;
+        #answer
+        #classify
+        match #answer_of(__result) {
+            ::core::result::Result::Ok(found) => ::core::result::Result::Ok(found),
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
         }
     };
-    let answer = quote!(::core::option::Option<Self::Output>);
-    let signature = method(step, &quote!(verify), &quote!(), &answer);
-    quote! { #signature { async move { #result } } }
+    let found = quote!(::core::option::Option<Self::Output>);
+    let signature = method(step, span, &quote!(verify), &quote!(), &found);
+    quote_spanned! {Span::mixed_site()=>
+        #signature {
+            async move {
+                #(#takes)*
+                #body
+            }
+        }
+    }
 }
 
+/// Calls the compensation with what it takes, through traits whose words are about this step.
 fn compensate(step: &Step) -> TokenStream {
-    let Undo::Compensate(path, taken) = &step.undo else { return TokenStream::new() };
+    let Undo::Compensate(compensation) = &step.undo else { return TokenStream::new() };
+    let Compensation { path, taken, parentheses } = compensation;
     let library = &step.library;
-    let context = context(step);
-    let arguments = taken.iter().map(|(taken, span)| match taken {
-        Taken::Output => quote_spanned!(located(*span)=> output),
-        Taken::Datum(index) => {
-            let index = Index::from(*index);
-            quote_spanned!(located(*span)=> args.#index)
-        }
-    });
+    let span = path_span(path);
+    let context = context(step, span);
+    let (takes, arguments): (Vec<_>, Vec<_>) = taken
+        .iter()
+        .enumerate()
+        .map(|(at, (taken, span))| {
+            let argument = match taken {
+                Taken::Output => quote_spanned!(located(*span)=> output),
+                Taken::Datum(index) => datum(*index, *span),
+            };
+            let name = format!("__take_{at}");
+            let (declared, take) = through(&quote_spanned!(*span=> TakenByCompensation::take), &name, *span);
+            (declared, quote_spanned!(*span=> #take(#argument)))
+        })
+        .unzip();
+    let mut given = Group::new(Delimiter::Parenthesis, quote_spanned!(span=> #context, #(#arguments),*));
+    given.set_span(parentheses.map_or(span, |written| written.span.join()));
     let takes_output = taken.iter().any(|(taken, _)| *taken == Taken::Output);
     let here = Span::mixed_site();
     let open =
         takes_output.then(|| quote_spanned!(here=> let output = #library::__private::undoable(output)?;));
-    let result = quote_spanned! {located(path.span())=>
-        let result: ::core::result::Result<(), _> = #path(#context, #(#arguments),*).await;
-        match result {
+    let call = quote_spanned!(span=> #path #given.await);
+    let (result, result_of) =
+        through(&quote_spanned!(span=> ReturnedByCompensation::result), "__result_of", span);
+    let (classify, classified) =
+        through(&quote_spanned!(span=> ClassifiedByCompensation::classify), "__classify", span);
+    let body = quote_spanned! {span=>
+        let __result = #call;
+        #result
+        #classify
+        match #result_of(__result) {
             ::core::result::Result::Ok(()) => ::core::result::Result::Ok(()),
-            ::core::result::Result::Err(error) => {
-                ::core::result::Result::Err(#library::__private::Failure::into_step_error(error))
-            }
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
         }
     };
-    let output = quote_spanned!(here=> output: ::core::option::Option<&'step Self::Output>,);
-    let signature = method(step, &quote!(compensate), &output, &quote!(()));
-    quote! { #signature { async move { #open #result } } }
-}
-
-/// `fn name<'step>(cx, output, args) -> impl Future<..>`.
-fn method(step: &Step, name: &TokenStream, output: &TokenStream, answer: &TokenStream) -> TokenStream {
-    let (library, saga) = (&step.library, &step.signature.saga);
-    // Locals of ours: a user's function called `args` is not shadowed.
-    quote_spanned! {Span::mixed_site()=>
-        #[allow(unused_variables)]
-        fn #name<'step>(
-            cx: &'step #library::__private::StepContext<'step, #saga>,
-            #output
-            args: Self::Args<'step>,
-        ) -> impl #library::__private::Future<
-            Output = ::core::result::Result<#answer, #library::__private::StepError>
-        > + ::core::marker::Send + 'step
+    let lifetime = Lifetime::new("'step", span);
+    let output = quote_spanned!(here=> output: ::core::option::Option<&#lifetime Self::Output>,);
+    let signature = method(step, span, &quote!(compensate), &output, &quote!(()));
+    quote_spanned! {here=>
+        #signature {
+            async move {
+                #open
+                #(#takes)*
+                #body
+            }
+        }
     }
 }
 
-/// Generated code at the user's token, whose names the user's cannot meet.
-fn located(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
+/// A function of a trait, under a name of its own: what the compiler says of it is said at its path, and not at the
+/// arguments of a call, which are nobody's tokens.
+fn through(function: &TokenStream, name: &str, span: Span) -> (TokenStream, Ident) {
+    let name = Ident::new(name, span);
+    (quote_spanned!(span=> let #name = #function;), name)
+}
+
+/// `fn name<'step>(cx, output, args) -> impl Future<..>`; `at` is where it is said that the future is not `Send`.
+fn method(
+    step: &Step,
+    at: Span,
+    name: &TokenStream,
+    output: &TokenStream,
+    answer: &TokenStream,
+) -> TokenStream {
+    let (library, saga) = (&step.library, &step.signature.saga);
+    let lifetime = Lifetime::new("'step", at);
+    let future = quote_spanned! {at=>
+        impl #library::__private::Future<
+            Output = ::core::result::Result<#answer, #library::__private::StepError>
+        > + ::core::marker::Send + #lifetime
+    };
+    // Assumed of the saga, and not looked into: what it is not is said of its struct, once.
+    let shared = if step.signature.generics.params.is_empty() { quote!(for<'saga>) } else { quote!() };
+    // Locals of ours: a user's function called `args` is not shadowed.
+    let parameters = quote_spanned! {Span::mixed_site()=>
+        cx: &#lifetime #library::__private::StepContext<#saga>,
+        #output
+        args: Self::Args<#lifetime>,
+    };
+    quote! {
+        #[allow(unused_variables)]
+        fn #name<#lifetime>(#parameters) -> #future
+        where
+            #shared #saga: ::core::marker::Send + ::core::marker::Sync,
+            #saga: 'static,
+    }
+}
+
+fn path_span(path: &ExprPath) -> Span {
+    path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span())
 }

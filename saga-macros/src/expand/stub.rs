@@ -1,7 +1,4 @@
 //! What stands for a step or a saga that has a mistake, so that no second, false error appears where it is used.
-//!
-//! One mistake is reported where a type is expected: that type is then unknown, and the compiler says nothing more
-//! of what is made of it.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -9,16 +6,9 @@ use syn::{Generics, Ident, Path, Visibility};
 
 use super::names;
 use super::saga::{no_methods, unreachable};
-use crate::diagnostics::Mistakes;
 
 /// A step of any saga, that takes and makes what nobody knows.
-pub(super) fn step(
-    library: &Path,
-    visibility: &Visibility,
-    ident: &Ident,
-    mistakes: &mut Mistakes,
-) -> TokenStream {
-    let unknown = mistakes.take_type();
+pub(super) fn step(library: &Path, visibility: &Visibility, ident: &Ident) -> TokenStream {
     let name = ident.to_string();
     let unreachable = unreachable();
     quote! {
@@ -27,8 +17,6 @@ pub(super) fn step(
         #visibility struct #ident {}
 
         const _: () = {
-            type Unknown = #unknown;
-
             impl #library::__private::StepInfo for #ident {
                 const OUTLINE: #library::__private::StepOutline = #library::__private::StepOutline {
                     name: #name,
@@ -43,20 +31,24 @@ pub(super) fn step(
             }
 
             impl<S, const I: usize> #library::__private::Arg<S, I> for #ident {
-                type Data = Unknown;
+                type Data = ();
             }
 
             impl<S> #library::__private::Step<S> for #ident {
-                type Args<'step> = Unknown where S: 'step;
-                type Data = Unknown;
-                type Output = Unknown;
+                type Args<'step> = () where S: 'step;
+                type Data = ();
+                type Certainty = #library::__private::Unsure;
+                type Output = ();
 
-                const RECORD: #library::__private::Record<Unknown> = #unreachable;
+                const RECORD: #library::__private::Record<()> = #library::__private::Record::unsound();
 
                 async fn execute<'step>(
-                    _: &'step #library::__private::StepContext<'step, S>,
+                    _: &'step #library::__private::StepContext<S>,
                     _: Self::Args<'step>,
-                ) -> ::core::result::Result<Self::Output, #library::__private::StepError> {
+                ) -> ::core::result::Result<Self::Output, #library::__private::StepError>
+                where
+                    S: ::core::marker::Send + ::core::marker::Sync + 'static,
+                {
                     #unreachable
                 }
             }
@@ -70,15 +62,34 @@ pub(super) fn saga(
     visibility: &Visibility,
     ident: &Ident,
     generics: &Generics,
-    mistakes: &mut Mistakes,
 ) -> TokenStream {
-    let unknown = mistakes.take_type();
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let (outputs, steps) = (names::outputs_ident(ident), names::step_ident(ident));
-    let (methods, unreachable) = (no_methods(library), unreachable());
+    let (methods, unreachable) = (no_methods(library, &quote!(())), unreachable());
+    // A struct that borrows can be no saga at all.
+    let is_saga = generics.lifetimes().next().is_none();
+    let implementation = is_saga.then(|| {
+        quote! {
+                impl #impl_generics #library::__private::Saga for #ident #ty_generics #where_clause {
+                    type Input = ();
+                    type Output = ();
+                    type Outputs = #outputs;
+                    type Step = #steps;
+                    type Slots = ();
+
+                    const INPUT: #library::__private::Record<()> = #library::__private::Record::unsound();
+
+                    fn definition() -> &'static #library::__private::Definition {
+                        #unreachable
+                    }
+
+                    #methods
+                }
+        }
+    });
     quote! {
         #[doc(hidden)]
-        #visibility type #outputs = #unknown;
+        #visibility struct #outputs {}
 
         #[doc(hidden)]
         #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
@@ -99,19 +110,7 @@ pub(super) fn saga(
                 }
             }
 
-            impl #impl_generics #library::__private::Saga for #ident #ty_generics #where_clause {
-                type Input = #outputs;
-                type Output = #outputs;
-                type Outputs = #outputs;
-                type Step = #steps;
-                type Slots = ();
-
-                fn definition() -> &'static #library::__private::Definition {
-                    #unreachable
-                }
-
-                #methods
-            }
+            #implementation
         };
     }
 }

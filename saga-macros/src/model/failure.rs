@@ -18,6 +18,6 @@ pub(crate) struct Variant {
     /// `Some` for a variant.
     pub(crate) ident: Option<Ident>,
     pub(crate) class: Class,
-    /// The member that holds the source of a transparent one.
-    pub(crate) source: Option<syn::Member>,
+    /// The member that holds the source of a transparent one, and its type.
+    pub(crate) source: Option<(syn::Member, syn::Type)>,
 }

@@ -6,4 +6,4 @@ mod step;
 
 pub(crate) use failure::{ErrorType, Variant};
 pub(crate) use saga::{FlowStep, Saga, Source};
-pub(crate) use step::{Datum, Passes, Returns, Signature, Step, Taken, Undo};
+pub(crate) use step::{Compensation, Datum, Passes, Returns, Signature, Step, Taken, Undo};

@@ -1,7 +1,8 @@
 //! A saga.
 
 use proc_macro2::Span;
-use syn::{Expr, Generics, Ident, Path, Visibility};
+use syn::ext::IdentExt;
+use syn::{Expr, Generics, Ident, Path, Type, Visibility};
 
 /// A struct that is a saga, with its options and its flow.
 pub(crate) struct Saga {
@@ -20,6 +21,8 @@ pub(crate) struct Saga {
     pub(crate) steps: Vec<FlowStep>,
     /// Indexes of steps.
     pub(crate) stages: Vec<Vec<usize>>,
+    /// The types of the struct's fields, and what the fields are called.
+    pub(crate) services: Vec<(String, Type)>,
 }
 
 /// A step in its place.
@@ -27,6 +30,8 @@ pub(crate) struct FlowStep {
     pub(crate) path: Path,
     /// Its name in the flow.
     pub(crate) name: Ident,
+    /// How the saga's users name it: a variant.
+    pub(crate) variant: Ident,
     /// Whether the flow gives it that name with `as`.
     pub(crate) is_renamed: bool,
     /// Where its data comes from; `None` where a mistake has been reported.
@@ -52,6 +57,11 @@ impl Saga {
 }
 
 impl FlowStep {
+    /// Its name as text.
+    pub(crate) fn text(&self) -> String {
+        self.name.unraw().to_string()
+    }
+
     /// Where the flow names it.
     pub(crate) fn span(&self) -> Span {
         self.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span())

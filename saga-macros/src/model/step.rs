@@ -1,7 +1,7 @@
 //! A step.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Expr, ExprPath, Generics, Ident, Path, Type, Visibility};
+use syn::{Expr, ExprPath, Generics, Ident, Path, Type, Visibility, token};
 
 /// A function that is a step, with its options.
 pub(crate) struct Step {
@@ -23,6 +23,8 @@ pub(crate) struct Step {
     pub(crate) undo_timeout: Option<Expr>,
     pub(crate) undo_retry: Option<Expr>,
     pub(crate) metadata: Vec<(String, TokenStream)>,
+    /// Whether it can be called; its types are known in any case.
+    pub(crate) is_callable: bool,
 }
 
 /// What a step takes and returns.
@@ -31,6 +33,8 @@ pub(crate) struct Signature {
     pub(crate) generics: Generics,
     pub(crate) saga: Type,
     pub(crate) passes: Passes,
+    /// Whether the saga is a type parameter of the step.
+    pub(crate) is_shared: bool,
     pub(crate) data: Vec<Datum>,
     pub(crate) returns: Returns,
 }
@@ -69,10 +73,19 @@ pub(crate) enum Returns {
 /// How a step stands to its undoing.
 pub(crate) enum Undo {
     /// It has a compensation, which takes these.
-    Compensate(ExprPath, Vec<(Taken, Span)>),
+    Compensate(Compensation),
     Nothing,
     Pivot,
     Retriable,
+}
+
+/// A compensation, and what it is called with.
+pub(crate) struct Compensation {
+    pub(crate) path: ExprPath,
+    /// With the span of the name that stands for it.
+    pub(crate) taken: Vec<(Taken, Span)>,
+    /// The parentheses around them, if they are written.
+    pub(crate) parentheses: Option<token::Paren>,
 }
 
 /// What a compensation takes.

@@ -62,6 +62,11 @@ impl Parse for Item {
                     return Err(syn::Error::new_spanned(key, missing));
                 }
                 input.parse::<Token![=]>()?;
+                if !input.peek(LitStr) {
+                    return Err(
+                        input.error("the code of a business failure is a text: `business = \"CODE\"`")
+                    );
+                }
                 Class::Business(input.parse()?)
             }
             other => {

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::{Ident, Path, Token, token};
+
+use crate::diagnostics::Mistakes;
 
 /// Stages, one after the other.
 pub(crate) struct Flow {
@@ -23,48 +24,65 @@ pub(crate) struct Branch {
 /// `input`, or the name of a step.
 pub(crate) struct SourceName(pub(crate) Ident);
 
-/// Reads the tokens in `steps(..)`; `at` is where an empty flow is reported.
-pub(crate) fn parse_flow(tokens: TokenStream, at: Span) -> syn::Result<Flow> {
+/// Reads the tokens in `steps(..)`; `at` is where a missing step is reported. Where it is clear what was meant, a
+/// mistake is reported and reading goes on, so that the rest of the flow is checked too.
+pub(crate) fn parse_flow(tokens: TokenStream, at: Span, mistakes: &mut Mistakes) -> Option<Flow> {
     if tokens.is_empty() {
-        return Err(syn::Error::new(at, "the flow is empty: name the steps, `steps(first -> second)`"));
+        mistakes.add(syn::Error::new(at, "the flow is empty: name the steps, `steps(first -> second)`"));
+        return None;
     }
-    let stages = Punctuated::<Stage, Token![->]>::parse_separated_nonempty;
-    let parser = |input: ParseStream<'_>| {
-        let stages = stages(input)?;
-        if input.is_empty() {
-            return Ok(stages);
-        }
-        let help = if input.peek(Token![&]) {
-            "parallel steps stand in parentheses: `(first & second)`"
-        } else {
-            "expected `->` and the next step"
-        };
-        Err(input.error(help))
-    };
-    let stages = parser.parse2(tokens)?.into_iter().map(|stage| stage.0).collect();
-    Ok(Flow { stages })
+    let parsed = (|input: ParseStream<'_>| stages(input, mistakes)).parse2(tokens);
+    mistakes.keep(parsed).map(|stages| Flow { stages })
 }
 
-struct Stage(Vec<Branch>);
-
-impl Parse for Stage {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if !input.peek(token::Paren) {
-            return Ok(Self(vec![input.parse()?]));
-        }
-        let content;
-        syn::parenthesized!(content in input);
-        let mut branches = vec![content.parse()?];
-        while !content.is_empty() {
-            if content.peek(Token![->]) {
-                let message = "a parallel branch is one step: a saga's stages run one after the other";
-                return Err(content.error(message));
+fn stages(input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<Vec<Vec<Branch>>> {
+    let mut stages = vec![stage(input)?];
+    while !input.is_empty() {
+        if input.peek(Token![->]) {
+            let arrow: Token![->] = input.parse()?;
+            if input.is_empty() {
+                mistakes.at(arrow, "expected a step after `->`");
+                break;
             }
-            content.parse::<Token![&]>()?;
-            branches.push(content.parse()?);
+            stages.push(stage(input)?);
+        } else if input.peek(Token![&]) {
+            let and: Token![&] = input.parse()?;
+            mistakes.at(and, "parallel steps stand in parentheses: `(first & second)`");
+            if let Some(last) = stages.last_mut() {
+                last.extend(stage(input)?);
+            }
+        } else if input.peek(Token![,]) {
+            let comma: Token![,] = input.parse()?;
+            mistakes.at(comma, "expected `->` between two steps, or `&` between parallel ones");
+            if !input.is_empty() {
+                stages.push(stage(input)?);
+            }
+        } else {
+            mistakes.add(input.error("expected `->` and the next step"));
+            // What has been read is checked.
+            input.parse::<TokenStream>()?;
         }
-        Ok(Self(branches))
     }
+    Ok(stages)
+}
+
+/// A step, or parallel ones in parentheses.
+fn stage(input: ParseStream<'_>) -> syn::Result<Vec<Branch>> {
+    if !input.peek(token::Paren) {
+        return Ok(vec![input.parse()?]);
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let mut branches = vec![content.parse()?];
+    while !content.is_empty() {
+        if content.peek(Token![->]) {
+            let message = "a parallel branch is one step: a saga's stages run one after the other";
+            return Err(content.error(message));
+        }
+        content.parse::<Token![&]>()?;
+        branches.push(content.parse()?);
+    }
+    Ok(branches)
 }
 
 impl Parse for Branch {

@@ -32,7 +32,7 @@ impl<S: Saga> Registered for Typed<S> {
     }
 
     fn flow(&self, input: &Payload, codec: &Codec) -> Result<Box<dyn OwnedFlow>, PayloadError> {
-        Ok(self.flow_of(codec.decode(input)?, codec))
+        Ok(self.flow_of(S::INPUT.decode(codec, input)?, codec))
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) async fn start<S: Saga>(
         .registry
         .typed::<S>()
         .ok_or_else(|| StartError::NotRegistered { saga: definition.name.to_string() })?;
-    let payload = inner.codec.encode(&input)?;
+    let payload = S::INPUT.encode(&inner.codec, &input)?;
     let (id, live) =
         begin(inner, definition, || typed.flow_of(input, &inner.codec), payload, options).await?;
     Ok(SagaHandle::new(Arc::clone(inner), id, live))

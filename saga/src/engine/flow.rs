@@ -4,11 +4,11 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::context::Attempt;
+use crate::context::{Attempt, OpenContext};
 use crate::machine::Task;
 use crate::step::{Call, Keep};
 use crate::store::BoxFuture;
-use crate::{Codec, Payload, PayloadError, Saga, StepContext, StepError};
+use crate::{Codec, Payload, PayloadError, Saga, StepError};
 
 /// A saga's input, its outputs so far, and its code.
 pub(crate) trait Flow: Send + Sync {
@@ -66,15 +66,15 @@ impl<P: Deref<Target = S> + Send + Sync, S: Saga> Flow for TypedFlow<P, S> {
         let (input, slots) = (&self.input, &self.slots);
         match task {
             Task::Execute => Box::pin(async move {
-                let cx = StepContext::new(&*self.saga, attempt);
+                let cx = OpenContext::new(&*self.saga, attempt);
                 S::execute(Call { cx: &cx, input, slots, step, keep }).await.map(Some)
             }),
             Task::Verify => Box::pin(async move {
-                let cx = StepContext::new(&*self.saga, attempt);
+                let cx = OpenContext::new(&*self.saga, attempt);
                 S::verify(Call { cx: &cx, input, slots, step, keep }).await
             }),
             Task::Undo => Box::pin(async move {
-                let cx = StepContext::new(&*self.saga, attempt);
+                let cx = OpenContext::new(&*self.saga, attempt);
                 S::compensate(Call { cx: &cx, input, slots, step, keep }).await.map(|()| None)
             }),
         }

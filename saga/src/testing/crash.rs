@@ -26,40 +26,25 @@ use crate::{Definition, Saga};
 /// run must end, its journal must keep all rules, and the world must be as the outcome says.
 ///
 /// ```
-/// # use std::sync::OnceLock;
-/// # use saga::__private::{Call, Payload, PayloadError};
-/// # use saga::{Codec, Definition, StepDefinition, StepError, StepKind, StepName};
 /// use saga::testing::{CrashTest, Ledger};
-/// # struct Booking { hotel: Ledger }
-/// # #[derive(Debug, Clone, Copy)] enum Name { Book }
-/// # impl AsRef<str> for Name { fn as_ref(&self) -> &str { "book" } }
-/// # impl StepName for Name { const ALL: &'static [Self] = &[Self::Book]; fn index(self) -> usize { 0 } }
-/// # #[derive(Default)] struct Slots(OnceLock<u32>);
-/// # impl saga::Saga for Booking {
-/// #     type Input = u32; type Output = u32; type Outputs = Option<u32>; type Step = Name; type Slots = Slots;
-/// #     fn definition() -> &'static Definition {
-/// #         static DEFINITION: OnceLock<Definition> = OnceLock::new();
-/// #         DEFINITION.get_or_init(|| {
-/// #             let steps = vec![StepDefinition::new("book", StepKind::Compensatable)];
-/// #             Definition::new("booking", 1, steps, vec![vec![0]])
-/// #         })
-/// #     }
-/// #     async fn execute<'a>(call: Call<'a, Self>) -> Result<Payload, StepError> {
-/// #         call.cx.hotel.record(call.cx);
-/// #         _ = call.slots.0.set(*call.input);
-/// #         Ok(Payload::from(call.input.to_string().into_bytes()))
-/// #     }
-/// #     async fn verify<'a>(_: Call<'a, Self>) -> Result<Option<Payload>, StepError> { Ok(None) }
-/// #     async fn compensate<'a>(call: Call<'a, Self>) -> Result<(), StepError> { call.cx.hotel.record(call.cx); Ok(()) }
-/// #     fn restore(slots: &Slots, _: usize, payload: &Payload, codec: &Codec) -> Result<(), PayloadError> {
-/// #         _ = slots.0.set(codec.decode(payload)?);
-/// #         Ok(())
-/// #     }
-/// #     fn outputs(slots: Slots) -> Option<u32> { slots.0.into_inner() }
-/// #     fn output(slots: Slots) -> Option<u32> { slots.0.into_inner() }
-/// # }
+/// use saga::{StepContext, StepError, saga, step};
 ///
-/// // Each step of `Booking` does `cx.hotel.record(cx)`.
+/// #[saga(steps(book))]
+/// struct Booking {
+///     hotel: Ledger,
+/// }
+///
+/// #[step(compensate = cancel)]
+/// async fn book(cx: &StepContext<Booking>, nights: &u32) -> Result<u32, StepError> {
+///     cx.hotel.record(cx);
+///     Ok(*nights)
+/// }
+///
+/// async fn cancel(cx: &StepContext<Booking>, _nights: &u32) -> Result<(), StepError> {
+///     cx.hotel.record(cx);
+///     Ok(())
+/// }
+///
 /// let services = |world: &Ledger| Booking { hotel: world.clone() };
 /// let report = CrashTest::new(services, || 2).run().unwrap_or_else(|failure| panic!("{failure}"));
 /// assert_eq!(report.writes, 2);

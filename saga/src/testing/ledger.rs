@@ -72,14 +72,14 @@ impl Ledger {
 
     /// Records that the step has its effect now, or, called in a compensation, that it is undone. Whether that is
     /// new: the same call under the same key changes nothing.
-    pub fn record<S>(&self, cx: &StepContext<'_, S>) -> bool {
+    pub fn record<S>(&self, cx: &StepContext<S>) -> bool {
         let deed = if cx.is_undo() { Deed::Undo } else { Deed::Effect };
         self.enter(cx.saga_id(), cx.step(), cx.idempotency_key(), deed)
     }
 
     /// Whether the effect of the step that this context belongs to is there: what a `verify` asks.
     #[must_use]
-    pub fn has_effect<S>(&self, cx: &StepContext<'_, S>) -> bool {
+    pub fn has_effect<S>(&self, cx: &StepContext<S>) -> bool {
         self.stands(cx.saga_id(), cx.step())
     }
 

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::World;
 use super::plan::{Effect, Mishap};
-use crate::context::Attempt;
+use crate::context::{Attempt, OpenContext};
 use crate::coordinator::Registered;
 use crate::engine::{Flow, OwnedFlow};
 use crate::machine::Task;
@@ -35,10 +35,10 @@ struct ScriptedFlow {
     slots: Vec<OnceLock<u64>>,
 }
 
-type Context<'a> = StepContext<'a, World>;
+type Context = StepContext<World>;
 
 impl ScriptedFlow {
-    async fn execute(&self, cx: &Context<'_>, step: usize) -> Result<Option<Payload>, StepError> {
+    async fn execute(&self, cx: &Context, step: usize) -> Result<Option<Payload>, StepError> {
         self.world.executions[step].fetch_add(1, Ordering::Relaxed);
         self.check_inputs(step);
         let script = &self.world.plan.scripts[step];
@@ -49,7 +49,7 @@ impl ScriptedFlow {
         self.keep(step).map(Some)
     }
 
-    async fn verify(&self, cx: &Context<'_>, step: usize) -> Result<Option<Payload>, StepError> {
+    async fn verify(&self, cx: &Context, step: usize) -> Result<Option<Payload>, StepError> {
         self.check_inputs(step);
         let script = &self.world.plan.scripts[step];
         sleep(script.latency.0).await;
@@ -57,7 +57,7 @@ impl ScriptedFlow {
         if cx.ledger.has_effect(cx) { self.keep(step).map(Some) } else { Ok(None) }
     }
 
-    async fn undo(&self, cx: &Context<'_>, step: usize) -> Result<Option<Payload>, StepError> {
+    async fn undo(&self, cx: &Context, step: usize) -> Result<Option<Payload>, StepError> {
         let known = &self.world.plan.definition.steps[step];
         if known.kind != StepKind::Compensatable {
             self.world.ledger.complain(format!("`{}` has no undo, and was asked for it", known.name));
@@ -74,7 +74,7 @@ impl ScriptedFlow {
     }
 
     /// The mishap of this attempt, if it has one.
-    async fn suffer(&self, cx: &Context<'_>, mishaps: &[Mishap]) -> Result<(), StepError> {
+    async fn suffer(&self, cx: &Context, mishaps: &[Mishap]) -> Result<(), StepError> {
         let number = usize::try_from(cx.attempt()).unwrap_or(usize::MAX).saturating_sub(1);
         let mishap = mishaps.get(number).filter(|_| !self.world.is_repaired.load(Ordering::Relaxed));
         if let Some(
@@ -129,7 +129,7 @@ impl Flow for ScriptedFlow {
         attempt: Attempt<'a>,
     ) -> BoxFuture<'a, Result<Option<Payload>, StepError>> {
         Box::pin(async move {
-            let cx = StepContext::new(&*self.world, attempt);
+            let cx = OpenContext::new(&*self.world, attempt);
             match task {
                 Task::Execute => self.execute(&cx, step).await,
                 Task::Verify => self.verify(&cx, step).await,

@@ -1,0 +1,18 @@
+//! A compensation returns nothing but that it is done, or an error.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::{Order, Payment};
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = cancel_order)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+async fn cancel_order(_shop: &Shop, _order: &Order) -> Result<Payment, StepError> {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+//! What a step takes by value is cloned for each attempt.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Cart;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: Cart) -> Result<Order, StepError> {
+    todo!()
+}
+
+fn main() {}

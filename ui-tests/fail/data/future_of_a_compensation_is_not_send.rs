@@ -1,0 +1,22 @@
+//! A compensation goes from thread to thread while it waits.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+use std::rc::Rc;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = cancel_order)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+async fn cancel_order(_shop: &Shop, _order: &Order) -> Result<(), StepError> {
+    let count = Rc::new(1);
+    std::future::ready(()).await;
+    drop(count);
+    Ok(())
+}
+
+fn main() {}

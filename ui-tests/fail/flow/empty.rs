@@ -1,0 +1,8 @@
+//! A saga has at least one step.
+
+use saga::saga;
+
+#[saga(steps())]
+struct Shop;
+
+fn main() {}

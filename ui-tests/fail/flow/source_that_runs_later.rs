@@ -1,0 +1,19 @@
+//! A source runs before the step that takes its output.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::{Order, Payment};
+
+#[saga(steps(charge(create_order) -> create_order(input)))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+#[step(compensate = none)]
+async fn charge(_shop: &Shop, _order: &Order) -> Result<Payment, StepError> {
+    todo!()
+}
+
+fn main() {}

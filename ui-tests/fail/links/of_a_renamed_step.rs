@@ -1,0 +1,19 @@
+//! A step that the flow renames is called by its name in the flow.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::{Order, Payment};
+
+#[saga(steps(create_order -> charge -> charge as charge_again))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+#[step(compensate = none)]
+async fn charge(_shop: &Shop, _order: &Order) -> Result<Payment, StepError> {
+    todo!()
+}
+
+fn main() {}

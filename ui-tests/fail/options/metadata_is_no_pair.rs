@@ -1,0 +1,14 @@
+//! Metadata is pairs of a name and a text.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = none, metadata("orders"))]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A step of the flow exists.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order -> ship_order))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+fn main() {}

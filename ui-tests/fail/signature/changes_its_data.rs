@@ -1,0 +1,14 @@
+//! A step doesn't change its data, which is recorded.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: &mut u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A step returns a `Result`.
+
+use saga::{saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Order {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! The first parameter of a step borrows its saga.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = none)]
+async fn create_order(_shop: Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+fn main() {}

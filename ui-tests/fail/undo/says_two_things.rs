@@ -1,0 +1,18 @@
+//! A step says in one way how it is undone.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Order;
+
+#[saga(steps(create_order))]
+struct Shop;
+
+#[step(compensate = cancel_order, pivot)]
+async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+    todo!()
+}
+
+async fn cancel_order(_shop: &Shop, _order: &Order) -> Result<(), StepError> {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+//! `verify` takes what its step takes.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::{Order, Payment};
+
+#[saga(steps(charge))]
+struct Shop;
+
+#[step(pivot, verify = find_payment)]
+async fn charge(_shop: &Shop, _cart: &u64) -> Result<Payment, StepError> {
+    todo!()
+}
+
+async fn find_payment(_shop: &Shop, _order: &Order) -> Result<Option<Payment>, StepError> {
+    todo!()
+}
+
+fn main() {}
