@@ -154,22 +154,20 @@ impl<'a> Driver<'a> {
 
     fn draft(&self, drive: &mut Drive<'a, '_>, event: Event) -> Result<(), IllegalEvent> {
         drive.state.apply(self.definition, &event)?;
-        drive.drafts.push(event);
+        if matches!(self.journal, Journal::Durable(_)) {
+            drive.drafts.push(event);
+        }
         Ok(())
     }
 
     /// Makes the drafts durable: nothing is done for the saga before that.
     async fn commit(&mut self, drive: &mut Drive<'a, '_>, handover: Handover) -> Result<(), Recording> {
         match &mut self.journal {
-            _ if drive.drafts.is_empty() => Ok(()),
-            Journal::Nowhere => {
-                drive.drafts.clear();
-                Ok(())
-            }
-            Journal::Durable(journal) => {
+            Journal::Durable(journal) if !drive.drafts.is_empty() => {
                 let state = drive.state.saga_state();
                 journal.commit(&mut drive.drafts, state, handover).await
             }
+            Journal::Durable(_) | Journal::Nowhere => Ok(()),
         }
     }
 
