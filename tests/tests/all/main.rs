@@ -4,6 +4,7 @@ mod crash_driver;
 mod crowd;
 mod generated_sagas;
 mod operators;
+mod order_saga;
 mod parked_branches;
 mod requests;
 mod takeover;
