@@ -3,7 +3,9 @@
 mod folder;
 pub mod journey;
 pub mod order;
+pub mod outside;
 pub mod services;
+pub mod shipment;
 pub mod trip;
 
 use std::sync::Arc;

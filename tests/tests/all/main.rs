@@ -3,6 +3,7 @@
 mod crash_driver;
 mod crowd;
 mod generated_sagas;
+mod killed_processes;
 mod operators;
 mod order_saga;
 mod parked_branches;
