@@ -11,8 +11,9 @@ pub mod trip;
 use std::sync::Arc;
 
 pub use folder::Folder;
-use saga::Store;
+use saga::machine::{Record, invariants};
 use saga::testing::{OpenStore, memory_store};
+use saga::{Coordinator, Saga, SagaId, Store};
 use saga_sqlite::{Durability, SqliteOptions};
 
 /// A store that the behaviours are tested against.
@@ -53,4 +54,18 @@ pub fn sqlite_store() -> OpenStore {
 #[must_use]
 pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// The journal of a saga, which keeps all rules.
+///
+/// # Panics
+///
+/// Where it breaks one, or cannot be read.
+pub async fn lawful_journal<S: Saga>(coordinator: &Coordinator, saga: SagaId) -> Vec<Record> {
+    let inspection = coordinator.inspect::<S>(saga).await;
+    let inspection = inspection.unwrap_or_else(|error| panic!("saga {saga}: {error}"));
+    let journal = inspection.unwrap_or_else(|| panic!("there is no saga {saga}")).journal;
+    let broken = invariants(S::definition(), &journal);
+    assert!(broken.is_empty(), "{broken:?}: {journal:#?}");
+    journal
 }

@@ -36,6 +36,8 @@ pub enum Mood {
     Busy(u32),
     /// It refuses, by a rule of its business.
     Refuses,
+    /// It never can.
+    Breaks,
     /// It gives no answer, and does nothing.
     Silent,
     /// It does what it is asked, and gives no answer.
@@ -91,6 +93,7 @@ impl Services {
             Mood::Slow(time) => tokio::time::sleep(time).await,
             Mood::Busy(attempts) if cx.attempt() <= attempts => return Err(StepError::transient("busy")),
             Mood::Refuses => return Err(StepError::business("REFUSED", "refused")),
+            Mood::Breaks => return Err(StepError::permanent("broken")),
             Mood::Silent => return Err(StepError::in_doubt("no answer")),
             Mood::Panics => panic!("out of its wits"),
             Mood::Well | Mood::Busy(_) | Mood::Mute => {}

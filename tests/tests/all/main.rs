@@ -8,4 +8,5 @@ mod operators;
 mod order_saga;
 mod parked_branches;
 mod requests;
+mod surpassed;
 mod takeover;
