@@ -3,7 +3,10 @@
 mod crash_driver;
 mod crowd;
 mod generated_sagas;
+mod killed_processes;
 mod operators;
+mod order_saga;
 mod parked_branches;
 mod requests;
+mod surpassed;
 mod takeover;
