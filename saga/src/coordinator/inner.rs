@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     /// Wakes the search for work before its time.
     pub(crate) claim_soon: Arc<Notify>,
+    /// Wakes the heartbeat, which hears of requests, before its time.
+    pub(crate) beat_soon: Arc<Notify>,
     pub(crate) last_heartbeat: Mutex<Instant>,
     is_closed: AtomicBool,
     agenda: Mutex<Agenda>,
@@ -86,6 +88,7 @@ impl Inner {
             hub: Hub::default(),
             counters: Counters::default(),
             claim_soon: Arc::default(),
+            beat_soon: Arc::default(),
             last_heartbeat: Mutex::new(Instant::now()),
             is_closed: AtomicBool::new(false),
             agenda: Mutex::default(),
