@@ -20,7 +20,7 @@ pub use builder::{BuildError, CoordinatorBuilder};
 pub use handle::{OutcomeError, SagaHandle};
 pub use operate::OperateError;
 pub use shutdown::ShutdownReport;
-pub use start::{StartError, StartOptions};
+pub use start::{Draft, StartError, StartOptions};
 pub use view::{InspectError, Inspection};
 
 use crate::observe::{EventFilter, Health, Metrics, Subscription};
@@ -95,6 +95,16 @@ impl Coordinator {
         options: StartOptions,
     ) -> Result<SagaHandle<S>, StartError> {
         start::start(&self.inner, input, options).await
+    }
+
+    /// What would record a saga with this input: for a store that starts sagas in a transaction of yours, such as
+    /// `PostgresStore::start_in`. Nothing is recorded by it, and it takes no place among the concurrent sagas.
+    ///
+    /// # Errors
+    ///
+    /// Where the saga is not registered, or its input cannot be encoded.
+    pub fn draft<S: Saga>(&self, input: &S::Input, options: &StartOptions) -> Result<Draft<S>, StartError> {
+        start::draft(&self.inner, input, options)
     }
 
     /// A handle on a saga that was started earlier, here or elsewhere.
