@@ -100,6 +100,8 @@ pub(crate) fn pool(options: &PostgresOptions) -> StoreResult<(Pool, String)> {
     };
     let pool = Pool::builder(manager)
         .max_size(options.pool_size)
+        // The last one back first: one that is warm has its statements prepared.
+        .queue_mode(deadpool_postgres::QueueMode::Lifo)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(options.connect_timeout))
         .create_timeout(Some(options.connect_timeout))

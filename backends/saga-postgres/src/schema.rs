@@ -60,8 +60,10 @@ fn known() -> i64 {
 /// The version of the schema; `None` where there is none.
 async fn version(transaction: &Transaction<'_>, database: &Database) -> Result<Option<i64>, SqlError> {
     let schema = &database.schema;
-    let is_there =
-        transaction.query_one("SELECT to_regclass($1) IS NOT NULL", &[&format!("{schema}.settings")]).await?;
+    // A scan and not `to_regclass`: that may answer from a cache that another's commit did not reach yet.
+    let find = "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname::text = $1 AND c.relname = 'settings')";
+    let is_there = transaction.query_one(find, &[&unquoted(schema)]).await?;
     if !is_there.try_get::<_, bool>(0)? {
         return Ok(None);
     }

@@ -14,6 +14,7 @@ use saga::{SagaId, Timestamp, WorkerId};
 
 use crate::database::Database;
 use crate::options::{PostgresOptions, Source, WakeUpsFrom};
+use crate::start::LastNotified;
 use crate::wake::Wakes;
 use crate::{append, claim, connect, list, queries, schema};
 
@@ -26,6 +27,7 @@ pub struct PostgresStore {
 pub(crate) struct Shared {
     pub(crate) database: Arc<Database>,
     pub(crate) wakes: Option<(Wakes, WakeUps)>,
+    pub(crate) last_notified: LastNotified,
 }
 
 impl PostgresStore {
@@ -67,7 +69,7 @@ impl PostgresStore {
         });
         schema::migrate(&database).await.map_err(|error| error.told(&database.place))?;
         let wakes = listen.map(|config| Wakes::begin(&database, &options, config));
-        Ok(Self { shared: Arc::new(Shared { database, wakes }) })
+        Ok(Self { shared: Arc::new(Shared { database, wakes, last_notified: LastNotified::default() }) })
     }
 
     fn database(&self) -> &Database {

@@ -29,7 +29,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 const OWNERS_MAX: usize = 256;
 
 /// What says that there may be sagas to claim. Any other payload is the owner whose sagas have requests.
-const WORK: &str = "work";
+pub(crate) const WORK: &str = "work";
 
 /// The wake-ups of one store. Dropped, nothing is sent or heard any more.
 #[derive(Debug)]
@@ -130,8 +130,7 @@ async fn hear(config: Config, options: PostgresOptions, shared: Arc<Shared>, hea
             if let Ok(Ok(())) = timeout(options.statement_timeout, client.batch_execute(&listen)).await {
                 delay = BACKOFF.0;
                 // What was told before was not heard.
-                heard.work();
-                heard.requests();
+                heard.all();
                 driving.join_next().await;
             }
         }

@@ -47,6 +47,11 @@ impl WakeUpSender {
         self.0.send_modify(|news| news.requests += 1);
     }
 
+    /// There may be either: what was told before may have been missed.
+    pub fn all(&self) {
+        self.0.send_modify(|news| *news = News { work: news.work + 1, requests: news.requests + 1 });
+    }
+
     /// All that is told from now on.
     #[must_use]
     pub fn wake_ups(&self) -> WakeUps {
@@ -85,6 +90,8 @@ mod tests {
         assert_eq!(wake_ups.next().await, Some(WakeUp { work: true, requests: false }));
         sender.requests();
         sender.work();
+        assert_eq!(wake_ups.next().await, Some(WakeUp { work: true, requests: true }));
+        sender.all();
         assert_eq!(wake_ups.next().await, Some(WakeUp { work: true, requests: true }));
         drop(sender);
         assert_eq!(wake_ups.next().await, None);

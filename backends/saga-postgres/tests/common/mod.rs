@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary needs a part of it")]
 
+pub(crate) mod sagas;
+
 use std::sync::Arc;
 
 use saga::store::{BoxFuture, Store};
