@@ -73,7 +73,8 @@ CREATE TABLE workers (
 COMMENT ON TABLE workers IS 'Who is alive, and until when at least, by the clock of this database';
 
 -- Functions and not statements, for the plans: one that was made for an empty table would scan a large one. A scan that
--- is off is costed so high that each plan with one would be compiled, for a second: that is off too.
+-- is off is costed so high that each plan with one would be compiled, for a second, and made anew for each call, for a
+-- millisecond: that is off too.
 -- A function that is in use by a released version is not changed; the next version brings its own.
 
 -- Writes appends to different sagas. Who is left out of the answer is refused, and nothing of it is written.
@@ -95,7 +96,8 @@ CREATE FUNCTION append_1(
     -- Requests that are answered.
     answered_saga uuid[], answered_number bigint[]
 ) RETURNS TABLE (saga uuid, at timestamptz)
-LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
+    SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
@@ -173,7 +175,8 @@ CREATE FUNCTION claim_1(
     -- NULL: all.
     known_definition text[], known_version bigint[], known_fingerprint text[]
 ) RETURNS TABLE (saga uuid)
-LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
+    SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
