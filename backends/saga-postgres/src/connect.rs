@@ -110,11 +110,15 @@ pub(crate) fn pool(options: &PostgresOptions) -> StoreResult<(Pool, String)> {
     Ok((pool, place))
 }
 
+#[cfg(feature = "tls")]
+type TlsStream =
+    <tokio_postgres_rustls::MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream;
+
 /// A connection of its own, with what comes in over it.
 pub(crate) enum Listening {
     Plain(Box<Connection<Socket, tokio_postgres::tls::NoTlsStream>>),
     #[cfg(feature = "tls")]
-    Tls(Box<Connection<Socket, tokio_postgres_rustls::RustlsStream<Socket>>>),
+    Tls(Box<Connection<Socket, TlsStream>>),
 }
 
 pub(crate) async fn listening(
