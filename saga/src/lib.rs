@@ -39,7 +39,7 @@ pub mod __private;
 
 pub use context::{Labels, StepContext};
 pub use coordinator::{
-    BuildError, Coordinator, CoordinatorBuilder, InspectError, Inspection, OperateError, OutcomeError,
+    BuildError, Coordinator, CoordinatorBuilder, Draft, InspectError, Inspection, OperateError, OutcomeError,
     SagaHandle, ShutdownReport, StartError, StartOptions,
 };
 pub use definition::{
