@@ -55,7 +55,7 @@
 //! | `Pkey:<length>:<definition>:<key>` | string | which saga has the key of an idempotent start |
 //! | `Powners`, `Pshapes`, `Pleases`, `Pclaims:<worker>`, `Pclock` | | who and what there is; leases, by the server's clock |
 //!
-//! A saga of four steps with outputs of 200 bytes takes about 2.7 kB once it has ended, until it is
+//! A saga of four steps with outputs of 200 bytes takes about 2.8 kB once it has ended, until it is
 //! [purged](saga::store::QueryStore::purge).
 
 mod append;
