@@ -45,6 +45,18 @@ pub fn redis() -> Result<String, Missing> {
     probe("Redis", "SAGA_REDIS_URL", "redis://127.0.0.1:6379", start)
 }
 
+/// The program `redis-server`, for tests that start, stop and kill servers of their own.
+pub fn redis_server() -> Result<String, Missing> {
+    let version = std::process::Command::new("redis-server").arg("--version").output();
+    version.map(|_| "redis-server".to_owned()).map_err(|error| Missing {
+        service: "redis-server",
+        url: "PATH".to_owned(),
+        reason: error.to_string(),
+        variable: "PATH",
+        start: "apt-get install redis-server",
+    })
+}
+
 /// A node of the Redis Cluster of `SAGA_REDIS_CLUSTER_URL`, else a local one.
 pub fn redis_cluster() -> Result<String, Missing> {
     let start = "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002 --cluster-yes";
