@@ -16,7 +16,7 @@ pub struct Clock {
 }
 
 /// How long what this machine said holds for a thread.
-const ASKED_AGE_MAX: Duration = Duration::from_secs(60);
+const ASKED_AGE_MAX: Duration = crate::policy::minutes(1);
 
 impl Clock {
     /// A clock that shows this machine's time.

@@ -120,13 +120,13 @@ async fn a_saga_is_traced_as_saga_step_and_attempt_with_their_outcomes() {
         .with("room", Mood::Busy(1))
         .with("car", Mood::Panics)
         .with("undo flight", Mood::Slow(secs(5)));
-    let traced = tracing::subscriber::set_default(tracer.clone());
+    let subscribed = tracing::subscriber::set_default(tracer.clone());
     let builder = Coordinator::builder(MemoryStore::new()).saga(journey).retry(fixed(1, millis(10)));
     let coordinator = builder.build().await.unwrap();
     let handle = coordinator.start::<Journey>(1).await.unwrap();
     assert_eq!(handle.outcome().await.unwrap().state(), SagaState::Failed);
     coordinator.shutdown().await;
-    drop(traced);
+    drop(subscribed);
 
     let id = handle.id();
     let expected = [
