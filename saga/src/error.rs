@@ -32,17 +32,25 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// An error that says of which [kind](FailureKind) it is. Derive it, or write it by hand.
+/// An error that says of which [kind](FailureKind) it is. [Derive](macro@crate::Failure) it, or write it by hand.
 ///
 /// ```
-/// #[derive(Debug, thiserror::Error, saga::Failure)]
-/// enum PaymentError {
-///     #[error("gateway busy")]
-///     #[failure(transient)]
-///     Busy,
-///     #[error("card declined: {0}")]
-///     #[failure(business = "CARD_DECLINED")]
-///     Declined(String),
+/// use saga::{Failure, FailureKind};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("the gateway answers {status}")]
+/// struct GatewayError {
+///     status: u16,
+/// }
+///
+/// impl Failure for GatewayError {
+///     fn kind(&self) -> FailureKind {
+///         match self.status {
+///             429 | 503 => FailureKind::Transient,
+///             500 | 502 | 504 => FailureKind::InDoubt,
+///             _ => FailureKind::Permanent,
+///         }
+///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -97,6 +97,108 @@ pub use machine::SagaState;
 pub use observe::{EventFilter, Health, Metrics, Missed, SagaEvent, Subscription};
 pub use outcome::{Cancelled, Failed, Outcome, TimedOut};
 pub use payload::{Codec, DecodeFn, Payload, PayloadCodec, PayloadError};
-pub use saga_macros::{Failure, saga, step};
+/// ```
+/// use saga::{Failure, FailureKind};
+///
+/// #[derive(Debug, thiserror::Error, Failure)]
+/// #[error("the line is busy")]
+/// #[failure(transient)]
+/// struct Busy;
+///
+/// #[derive(Debug, thiserror::Error, Failure)]
+/// enum PaymentError {
+///     #[error(transparent)]
+///     #[failure(transparent)] // of the kind of its source
+///     Line(#[from] Busy),
+///     #[error("card declined: {0}")]
+///     #[failure(business = "CARD_DECLINED")]
+///     Declined(String),
+///     #[error("no answer in time")]
+///     #[failure(in_doubt)]
+///     NoAnswer,
+/// }
+///
+/// assert_eq!(PaymentError::from(Busy).kind(), FailureKind::Transient);
+/// assert_eq!(PaymentError::Declined("no funds".into()).code().as_deref(), Some("CARD_DECLINED"));
+/// assert_eq!(PaymentError::NoAnswer.kind(), FailureKind::InDoubt);
+/// ```
+///
+pub use saga_macros::Failure;
+/// ```
+/// use saga::{Outcome, Saga, StepError, saga, step};
+///
+/// #[saga(
+///     steps(
+///         book_hotel
+///         -> book_flight(input)                       // the saga's own input instead of the stage before
+///         -> (send_plan(book_hotel, book_flight) & thank) // these two run at the same time
+///     ),
+///     timeout = minutes(30),
+///     retry = exponential(3, secs(1), secs(10)),
+///     compensation = parallel(secs(30)),
+/// )]
+/// struct Trip;
+///
+/// # #[step(compensate = cancel_hotel)]
+/// # async fn book_hotel(_trip: &Trip, city: &String) -> Result<u32, StepError> { Ok(city.len() as u32) }
+/// # async fn cancel_hotel(_trip: &Trip, _hotel: &u32) -> Result<(), StepError> { Ok(()) }
+/// # #[step(compensate = none)]
+/// # async fn book_flight(_trip: &Trip, city: &String) -> Result<u64, StepError> { Ok(city.len() as u64) }
+/// # #[step(compensate = none)]
+/// # async fn send_plan(_trip: &Trip, hotel: &u32, flight: &u64) -> Result<String, StepError> {
+/// #     Ok(format!("hotel {hotel}, flight {flight}"))
+/// # }
+/// # #[step(compensate = none)]
+/// # async fn thank(_trip: &Trip, _flight: &u64) -> Result<(), StepError> { Ok(()) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(Trip::definition().name, "trip");
+/// assert_eq!(saga::run(&Trip, "Rome".to_owned()).await, Outcome::Completed(("hotel 4, flight 4".to_owned(), ())));
+/// # }
+/// ```
+///
+pub use saga_macros::saga;
+/// ```
+/// use saga::{StepContext, StepError, saga, step};
+///
+/// #[saga(steps(reserve -> charge(reserve, input) -> send))]
+/// struct Shop;
+///
+/// /// The doc comment is the step's description.
+/// #[step(compensate = release(cents), timeout = secs(5), retry = fixed(3, secs(1)), metadata(service = "stock"))]
+/// async fn reserve(_shop: &Shop, cents: &u64) -> Result<String, StepError> {
+///     Ok(format!("goods for {cents}"))
+/// }
+///
+/// /// It takes no output, so it can settle a step in doubt too.
+/// async fn release(_shop: &Shop, _cents: &u64) -> Result<(), StepError> {
+///     Ok(())
+/// }
+///
+/// #[step(pivot, verify = find_charge)]
+/// async fn charge(cx: &StepContext<Shop>, _goods: &String, _cents: u64) -> Result<String, StepError> {
+///     Ok(cx.idempotency_key().to_owned())
+/// }
+///
+/// /// Asked when an attempt ended without an answer: did the charge happen?
+/// async fn find_charge(_cx: &StepContext<Shop>, _goods: &String, _cents: u64) -> Result<Option<String>, StepError> {
+///     Ok(None)
+/// }
+///
+/// #[step(retriable)]
+/// async fn send(_shop: &Shop, receipt: &String) -> Result<String, StepError> {
+///     Ok(receipt.clone())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // A step stays the function that it was.
+/// assert_eq!(reserve(&Shop, &5).await.unwrap(), "goods for 5");
+/// # let outcome = saga::run(&Shop, 5).await;
+/// # assert!(matches!(outcome, saga::Outcome::Completed(_)), "{outcome}");
+/// # }
+/// ```
+///
+pub use saga_macros::step;
 pub use step::{Arg, Saga, Step, StepInfo, StepName};
 pub use store::{MemoryStore, SagaFilter, SagaInstance, SagaPage, Store, StoreError};

@@ -97,6 +97,39 @@ pub enum PayloadError {
 ///
 /// What `encode` returned, `decode` must read for as long as a saga with it may live; the name is stored with
 /// each saga, and a saga of another codec is parked, not guessed at.
+///
+/// Its methods speak of the crate `erased-serde`, version 0.4, which an implementation names too.
+///
+/// ```
+/// use saga::{Codec, DecodeFn, PayloadCodec};
+///
+/// type BoxError = Box<dyn std::error::Error + Send + Sync>;
+///
+/// /// JSON that people can read in the store.
+/// struct Pretty;
+///
+/// impl PayloadCodec for Pretty {
+///     fn name(&self) -> &str {
+///         "pretty-json"
+///     }
+///
+///     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///
+///     fn decode(&self, bytes: &[u8], read: &mut DecodeFn<'_>) -> Result<(), BoxError> {
+///         let mut json = serde_json::Deserializer::from_slice(bytes);
+///         Ok(read(&mut <dyn erased_serde::Deserializer>::erase(&mut json))?)
+///     }
+/// }
+///
+/// # fn main() -> Result<(), saga::PayloadError> {
+/// let codec = Codec::custom(Pretty); // `.codec(Pretty)` on a coordinator's builder
+/// let payload = codec.encode(&vec!["tea", "cup"])?;
+/// assert_eq!(codec.decode::<Vec<String>>(&payload)?, ["tea", "cup"]);
+/// # Ok(())
+/// # }
+/// ```
 pub trait PayloadCodec: Send + Sync + 'static {
     /// The name stored with each saga.
     fn name(&self) -> &str;

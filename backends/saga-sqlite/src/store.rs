@@ -25,6 +25,40 @@ use crate::{claim, list, queries, requests, schema};
 ///
 /// Dropping it waits for the commit under way, closes the file and lets its lock go. Writes that nobody waits for any
 /// more may not have been done then.
+///
+/// ```
+/// use saga::{Coordinator, Outcome, StepError, saga, step};
+/// use saga_sqlite::SqliteStore;
+///
+/// #[saga(steps(greet))]
+/// struct Greeting;
+///
+/// #[step(compensate = none)]
+/// async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> {
+///     Ok(format!("hello {name}"))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("saga-sqlite-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let file = folder.join("greetings.db");
+/// let coordinator = Coordinator::builder(SqliteStore::open(&file).await?).saga(Greeting).build().await?;
+/// let id = coordinator.start::<Greeting>("Ada".to_owned()).await?.id();
+/// coordinator.handle::<Greeting>(id).outcome().await?;
+/// coordinator.shutdown().await;
+/// drop(coordinator); // closes the file, and lets its lock go
+///
+/// // In the next process the outcome is still there.
+/// # let store = SqliteStore::open(&file).await?;
+/// # let coordinator = Coordinator::builder(store).saga(Greeting).build().await?;
+/// let outcome = coordinator.handle::<Greeting>(id).outcome().await?;
+/// assert_eq!(outcome, Outcome::Completed("hello Ada".to_owned()));
+/// # drop(coordinator);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct SqliteStore {
     path: PathBuf,
     writer: Writer,

@@ -66,6 +66,30 @@ impl Drop for Door {
 
 impl Coordinator {
     /// A coordinator over `store`, to be furnished with sagas and limits.
+    ///
+    /// ```
+    /// # use saga::{Coordinator, MemoryStore, StepError, saga, step};
+    /// # #[saga(steps(greet))]
+    /// # struct Greeting;
+    /// # #[step(compensate = none)]
+    /// # async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> { Ok(format!("hello {name}")) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use saga::policy::{exponential, minutes, parallel, secs};
+    ///
+    /// let coordinator = Coordinator::builder(MemoryStore::new())
+    ///     .saga(Greeting)
+    ///     .max_concurrent_sagas(100)
+    ///     .worker_pool_size(20)
+    ///     .acquire_timeout(secs(5))
+    ///     .retry(exponential(5, secs(1), minutes(1))) // where neither step nor saga says
+    ///     .compensation(parallel(secs(30)))
+    ///     .build()
+    ///     .await?;
+    /// assert!(coordinator.health().await.is_healthy);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(store: impl Store) -> CoordinatorBuilder {
         CoordinatorBuilder::new(Arc::new(store))
     }
@@ -91,6 +115,26 @@ impl Coordinator {
     }
 
     /// Starts a saga with a key, labels, or a delay.
+    ///
+    /// ```
+    /// # use saga::{Coordinator, MemoryStore, StartOptions, StepError, saga, step};
+    /// # #[saga(steps(greet))]
+    /// # struct Greeting;
+    /// # #[step(compensate = none)]
+    /// # async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> { Ok(format!("hello {name}")) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(Greeting).build().await?;
+    /// let options = || StartOptions::new().key("request-17").label("customer", "c-4");
+    /// let first = coordinator.start_with::<Greeting>("Ada".to_owned(), options()).await?;
+    ///
+    /// // The same key and input join the first saga; another input is an error.
+    /// let again = coordinator.start_with::<Greeting>("Ada".to_owned(), options()).await?;
+    /// assert_eq!(again.id(), first.id());
+    /// assert!(coordinator.start_with::<Greeting>("Ben".to_owned(), options()).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_with<S: Saga>(
         &self,
         input: S::Input,
@@ -146,6 +190,28 @@ impl Coordinator {
     }
 
     /// The events of sagas that this coordinator drives, from now on.
+    ///
+    /// A slow subscriber loses events and is told how many, [`Missed`](crate::Missed); it never holds a saga up.
+    ///
+    /// ```
+    /// # use saga::{Coordinator, EventFilter, MemoryStore, StepError, saga, step};
+    /// # #[saga(steps(greet))]
+    /// # struct Greeting;
+    /// # #[step(compensate = none)]
+    /// # async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> { Ok(format!("hello {name}")) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(Greeting).build().await?;
+    /// let mut events = coordinator.subscribe(EventFilter::all().kind("step_completed").kind("ended"));
+    /// coordinator.start::<Greeting>("Ada".to_owned()).await?;
+    ///
+    /// let done = events.next().await.expect("the coordinator is there")?;
+    /// assert_eq!(done.step.as_deref(), Some("greet"));
+    /// let ended = events.next().await.expect("the coordinator is there")?;
+    /// assert_eq!(ended.event.kind(), "ended");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn subscribe(&self, filter: EventFilter) -> Subscription {
         self.inner.hub.subscribe(filter)

@@ -57,6 +57,25 @@ impl Coordinator {
     /// Asks a saga to turn back: the running attempt ends, no step begins, all is undone, and it ends `Cancelled`.
     /// Past the point of no return the saga refuses, and an event says so. Any process may ask; once this
     /// returned, the request is recorded.
+    ///
+    /// ```
+    /// # use saga::{Coordinator, MemoryStore, Outcome, StartOptions, StepError, policy::hours, saga, step};
+    /// # #[saga(steps(greet))]
+    /// # struct Greeting;
+    /// # #[step(compensate = none)]
+    /// # async fn greet(_saga: &Greeting, name: &String) -> Result<String, StepError> { Ok(format!("hello {name}")) }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(Greeting).build().await?;
+    /// let later = StartOptions::new().delay(hours(1));
+    /// let greeting = coordinator.start_with::<Greeting>("Ada".to_owned(), later).await?;
+    /// coordinator.cancel(greeting.id(), "she has left").await?;
+    ///
+    /// let Outcome::Cancelled(cancelled) = greeting.outcome().await? else { panic!("not cancelled") };
+    /// assert_eq!(cancelled.reason, "she has left");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn cancel(&self, id: SagaId, reason: impl Into<String>) -> Result<(), OperateError> {
         let (_, state) = self.state_of(id).await?;
         if state.is_ended() {
@@ -66,6 +85,32 @@ impl Coordinator {
     }
 
     /// Lets a parked saga go on where it stood, with fresh attempts.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use saga::{Coordinator, MemoryStore, Outcome, SagaState, StepError, saga, step};
+    /// # #[saga(steps(pay))]
+    /// # #[derive(Default)]
+    /// # struct Shop { bank_answers: std::sync::Arc<AtomicBool> }
+    /// # #[step(pivot, retry = no_retry())]
+    /// # async fn pay(shop: &Shop, euros: &u32) -> Result<String, StepError> {
+    /// #     if shop.bank_answers.load(Ordering::Relaxed) { Ok(format!("receipt over {euros}")) }
+    /// #     else { Err(StepError::in_doubt("no answer")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let shop = Shop::default();
+    /// # let bank_answers = shop.bank_answers.clone();
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(shop).build().await?;
+    /// let order = coordinator.start::<Shop>(70).await?;
+    /// assert_eq!(order.outcome().await?.state(), SagaState::Stuck); // the bank gave no answer
+    ///
+    /// bank_answers.store(true, Ordering::Relaxed);
+    /// coordinator.retry(order.id()).await?;
+    /// assert_eq!(order.outcome().await?, Outcome::Completed("receipt over 70".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn retry(&self, id: SagaId) -> Result<(), OperateError> {
         let (_, state) = self.stuck(id, "retried").await?;
         self.request(id, state, Request::Retry).await
@@ -73,6 +118,31 @@ impl Coordinator {
 
     /// Says that a step of a parked saga was undone by hand; the saga goes on. Of a pivot in doubt it says that it
     /// did not take effect.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use saga::{Coordinator, MemoryStore, Outcome, SagaState, StepError, saga, step};
+    /// # #[saga(steps(pay))]
+    /// # #[derive(Default)]
+    /// # struct Shop { bank_answers: std::sync::Arc<AtomicBool> }
+    /// # #[step(pivot, retry = no_retry())]
+    /// # async fn pay(shop: &Shop, euros: &u32) -> Result<String, StepError> {
+    /// #     if shop.bank_answers.load(Ordering::Relaxed) { Ok(format!("receipt over {euros}")) }
+    /// #     else { Err(StepError::in_doubt("no answer")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let shop = Shop::default();
+    /// # let bank_answers = shop.bank_answers.clone();
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(shop).build().await?;
+    /// let order = coordinator.start::<Shop>(70).await?;
+    /// assert_eq!(order.outcome().await?.state(), SagaState::Stuck); // the bank gave no answer
+    ///
+    /// coordinator.skip(order.id(), "pay", "the bank says: no such payment").await?;
+    /// assert_eq!(order.outcome().await?.state(), SagaState::Compensated);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn skip(
         &self,
         id: SagaId,
@@ -85,6 +155,32 @@ impl Coordinator {
     }
 
     /// Says that a step of a parked saga was done by hand, with this output; the saga goes on.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use saga::{Coordinator, MemoryStore, Outcome, SagaState, StepError, saga, step};
+    /// # #[saga(steps(pay))]
+    /// # #[derive(Default)]
+    /// # struct Shop { bank_answers: std::sync::Arc<AtomicBool> }
+    /// # #[step(pivot, retry = no_retry())]
+    /// # async fn pay(shop: &Shop, euros: &u32) -> Result<String, StepError> {
+    /// #     if shop.bank_answers.load(Ordering::Relaxed) { Ok(format!("receipt over {euros}")) }
+    /// #     else { Err(StepError::in_doubt("no answer")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let shop = Shop::default();
+    /// # let bank_answers = shop.bank_answers.clone();
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(shop).build().await?;
+    /// let order = coordinator.start::<Shop>(70).await?;
+    /// assert_eq!(order.outcome().await?.state(), SagaState::Stuck); // the bank gave no answer
+    ///
+    /// let receipt = "receipt over 70, by telephone";
+    /// coordinator.supply(order.id(), "pay", receipt, "the bank says that it was paid").await?;
+    /// assert_eq!(order.outcome().await?, Outcome::Completed(receipt.to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn supply(
         &self,
         id: SagaId,
@@ -101,6 +197,32 @@ impl Coordinator {
     }
 
     /// Gives a parked saga up: it ends `Failed`, with all that is not undone in its report.
+    ///
+    /// ```
+    /// # use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use saga::{Coordinator, MemoryStore, Outcome, SagaState, StepError, saga, step};
+    /// # #[saga(steps(pay))]
+    /// # #[derive(Default)]
+    /// # struct Shop { bank_answers: std::sync::Arc<AtomicBool> }
+    /// # #[step(pivot, retry = no_retry())]
+    /// # async fn pay(shop: &Shop, euros: &u32) -> Result<String, StepError> {
+    /// #     if shop.bank_answers.load(Ordering::Relaxed) { Ok(format!("receipt over {euros}")) }
+    /// #     else { Err(StepError::in_doubt("no answer")) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let shop = Shop::default();
+    /// # let bank_answers = shop.bank_answers.clone();
+    /// # let coordinator = Coordinator::builder(MemoryStore::new()).saga(shop).build().await?;
+    /// let order = coordinator.start::<Shop>(70).await?;
+    /// assert_eq!(order.outcome().await?.state(), SagaState::Stuck); // the bank gave no answer
+    ///
+    /// coordinator.abandon(order.id(), "settled with the customer").await?;
+    /// let Outcome::Failed(failed) = order.outcome().await? else { panic!("not given up") };
+    /// assert_eq!(failed.not_undone[0].step, "pay");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn abandon(&self, id: SagaId, note: impl Into<String>) -> Result<(), OperateError> {
         let (_, state) = self.stuck(id, "abandoned").await?;
         self.request(id, state, Request::Abandon { note: note.into() }).await

@@ -10,6 +10,13 @@ use super::RetryPolicy;
 use crate::Cause;
 
 /// How a saga goes back: an order, a timeout for each attempt of an undo, and a retry policy.
+///
+/// ```
+/// use saga::policy::*;
+///
+/// // One by one, and on past an undo that fails: each attempt may take 10 seconds, and there are 6 of them.
+/// let _ = best_effort(secs(10)).retry(fixed(5, secs(2)));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Compensation {
     /// The order.
@@ -114,6 +121,28 @@ fn custom_plan(strategy: &dyn CompensationStrategy, cause: &Cause, done: &[(usiz
 /// A user's own way back.
 ///
 /// It is asked once, when the saga turns back; its answer is journaled, so a crash does not ask again.
+///
+/// ```
+/// use saga::policy::{CompensationStrategy, OnUndoFailure, custom};
+///
+/// /// The payment first, then all the rest at once.
+/// struct MoneyFirst;
+///
+/// impl CompensationStrategy for MoneyFirst {
+///     fn order(&self, done: &[&str]) -> Vec<Vec<String>> {
+///         let (money, rest): (Vec<String>, Vec<String>) =
+///             done.iter().map(|&step| step.to_owned()).partition(|step| step == "charge");
+///         vec![money, rest]
+///     }
+///
+///     fn on_undo_failure(&self) -> OnUndoFailure {
+///         OnUndoFailure::GoOn
+///     }
+/// }
+///
+/// let _ = custom(MoneyFirst); // `compensation = custom(MoneyFirst)` in `#[saga(..)]`, or of the coordinator's builder
+/// assert_eq!(MoneyFirst.order(&["reserve", "charge", "notify"]), [vec!["charge"], vec!["reserve", "notify"]]);
+/// ```
 pub trait CompensationStrategy: Send + Sync + 'static {
     /// Whether anything is undone at all. A saga of which nothing is undone, though something is done, ends
     /// `Failed`. Without this method: always.

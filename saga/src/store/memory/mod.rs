@@ -19,6 +19,19 @@ use crate::{SagaId, Timestamp, WorkerId};
 ///
 /// Active and stuck sagas are kept for as long as they are; of the ended ones just the latest, so memory does not
 /// grow with the sagas that have ended.
+///
+/// ```
+/// use std::sync::Arc;
+/// use saga::{Coordinator, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Nothing is left of what has ended. Whoever holds the store can build another coordinator over it.
+/// let store = Arc::new(MemoryStore::new().keep_ended(0));
+/// let coordinator = Coordinator::builder_shared(store.clone()).build().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
