@@ -45,15 +45,10 @@ use crate::{claim, list, queries, requests, schema};
 /// # let file = folder.join("greetings.db");
 /// let coordinator = Coordinator::builder(SqliteStore::open(&file).await?).saga(Greeting).build().await?;
 /// let id = coordinator.start::<Greeting>("Ada".to_owned()).await?.id();
-/// coordinator.handle::<Greeting>(id).outcome().await?;
-/// coordinator.shutdown().await;
-/// drop(coordinator); // closes the file, and lets its lock go
-///
-/// // In the next process the outcome is still there.
-/// # let store = SqliteStore::open(&file).await?;
-/// # let coordinator = Coordinator::builder(store).saga(Greeting).build().await?;
+/// // Also in a later process, once it has opened the file and registered the saga:
 /// let outcome = coordinator.handle::<Greeting>(id).outcome().await?;
 /// assert_eq!(outcome, Outcome::Completed("hello Ada".to_owned()));
+/// coordinator.shutdown().await;
 /// # drop(coordinator);
 /// # std::fs::remove_dir_all(&folder)?;
 /// # Ok(())
