@@ -1,4 +1,5 @@
-//! A reference without a lifetime in its type: the only unsafe code of the library.
+//! A reference without a lifetime in its type: what all unsafe code of the library is about. Elsewhere there is only
+//! the making of such references, for a context and for its timer.
 //!
 //! Users write `&StepContext<Saga>`; an `async fn` cannot leave out the lifetime of a `&StepContext<'_, Saga>`. So the
 //! type of a context shows none, and what it borrows is held here.
