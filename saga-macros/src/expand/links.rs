@@ -54,23 +54,24 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
             __call: &#library::__private::Call<'saga, #self_type>,
         ) -> ::core::result::Result<#arguments, #library::__private::StepError>
     };
-    let body = quote_spanned! {step.span()=>
+    let words = quote! {
+        #[diagnostic::on_unimplemented(message = #message, label = #label)]
+        trait #link<Given> {
+            type Fit<Right>;
+        }
+        #[diagnostic::do_not_recommend]
+        impl<T> #link<T> for T {
+            type Fit<Right> = Right;
+        }
+    };
+    let body = quote_spanned! {step.span()=> {
+        #words
         let __given = (#(#values,)*);
         ::core::result::Result::Ok(#pass(__given))
-    };
+    }};
     quote! {
         #[allow(non_snake_case, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        #head #where_clause {
-            #[diagnostic::on_unimplemented(message = #message, label = #label)]
-            trait #link<Given> {
-                type Fit<Right>;
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T> #link<T> for T {
-                type Fit<Right> = Right;
-            }
-            #body
-        }
+        #head #where_clause #body
     }
 }
 
@@ -127,7 +128,7 @@ fn certainty(saga: &Saga, step: &FlowStep, sources: &[Source], self_type: &Type)
 }
 
 /// The same tokens at another place.
-fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
+pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
     let moved = tokens.to_token_stream().into_iter().map(|token| match token {
         TokenTree::Group(group) => {
             let mut moved = Group::new(group.delimiter(), at(span, group.stream()));

@@ -17,7 +17,9 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let where_clause = bounded(saga, &self_type);
     let outputs = names::outputs(saga, &where_clause);
     let steps = names::steps(saga);
-    let (outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
+    let (mut outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
+    // It is as sized as its last field: what is wrong with that one is said of it.
+    outputs_ident.set_span(end(saga));
     let input = links::input_type(saga, &self_type);
     let record = match saga.input() {
         Some((step, _)) => quote_spanned! {step.span()=>
@@ -32,6 +34,7 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let (flow, words) = (checks::flow(saga), checks::words(saga));
     let types = checks::types(saga, &self_type, &where_clause);
     let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &assumed));
+    let contexts = saga.steps.iter().map(|step| calls::context(saga, step, &self_type, &assumed));
     let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
     let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
@@ -45,6 +48,7 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
             #words
             #types
             #(#links)*
+            #(#contexts)*
             #calls
             #slots
 
@@ -102,6 +106,11 @@ fn last_stage(saga: &Saga, item: impl Fn(&FlowStep) -> TokenStream) -> TokenStre
         [one] => quote!(#one),
         items => quote!((#(#items),*)),
     }
+}
+
+/// The place of the last step.
+fn end(saga: &Saga) -> Span {
+    saga.steps.last().map_or_else(Span::call_site, FlowStep::span)
 }
 
 /// Where a saga in flight keeps its outputs.
@@ -174,7 +183,7 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
         }
     };
     // All of it at the last step: what is wrong with that one's output is said of the whole signature.
-    let end = last.last().map_or_else(Span::call_site, |step| step.span());
+    let end = end(saga);
     let output_of = quote_spanned! {end=>
         fn output(__slots: &mut Self::Slots) -> ::core::option::Option<#output_type> { #output }
     };
