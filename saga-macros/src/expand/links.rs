@@ -35,6 +35,7 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
             quote_spanned!(span=> #library::__private::given(&__call.slots.#name)?)
         }
     });
+    let passed = quote_spanned!(step.span()=> (#(&'saga #given,)*));
     let given = match &given[..] {
         [one] => quote!(#one),
         many => quote!((#(#many),*)),
@@ -47,7 +48,7 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
         quote_spanned!(step.span()=> <#certainty as #library::__private::Certainty<#taken, #given>>);
     let arguments = arguments_type(saga, step, self_type);
     let pass = quote_spanned! {step.span()=>
-        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<_, #arguments>>::pass
+        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<#passed, #arguments>>::pass
     };
     let head = quote_spanned! {step.span()=>
         fn #function #generics(

@@ -33,7 +33,8 @@ pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
         CheckedStep::Stub { library, visibility, ident } => stub::step(&library, &visibility, &ident),
     };
     let errors = mistakes.to_items();
-    quote! { #item #step #errors }
+    // A step is `async` by contract, whether or not it waits for anything.
+    quote! { #[allow(clippy::unused_async)] #item #step #errors }
 }
 
 /// The struct as it was written, its outputs and step names, what makes it a saga, and the mistakes.

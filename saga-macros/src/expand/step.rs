@@ -325,6 +325,7 @@ fn method(
     }
 }
 
-fn path_span(path: &ExprPath) -> Span {
+/// Where a path is named.
+pub(super) fn path_span(path: &ExprPath) -> Span {
     path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span())
 }
