@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Lifetime, Type};
 
-use super::links;
+use super::{links, local};
 use crate::model::{FlowStep, Saga};
 
 /// `execute_charge`.
@@ -71,16 +71,17 @@ pub(super) fn functions(saga: &Saga, self_type: &Type, assumed: &TokenStream) ->
         let of = |name| links::step_type(saga, step, self_type, name);
         let (execute, verify, compensate, record) =
             (of("execute"), of("verify"), of("compensate"), of("RECORD"));
+        let call = local(saga, "__call", step.span());
         let execute = quote_spanned! {step.span()=>
-            let output = #execute(#context(__call.cx), #gather(&__call)?).await?;
-            __call.keep.output(&__call.slots.#name, output, &#record)
+            let output = #execute(#context(#call.cx), #gather(&#call)?).await?;
+            #call.keep.output(&#call.slots.#name, output, &#record)
         };
         let verify = quote_spanned! {step.span()=>
-            let found = #verify(#context(__call.cx), #gather(&__call)?).await?;
-            found.map(|output| __call.keep.output(&__call.slots.#name, output, &#record)).transpose()
+            let found = #verify(#context(#call.cx), #gather(&#call)?).await?;
+            found.map(|output| #call.keep.output(&#call.slots.#name, output, &#record)).transpose()
         };
         let compensate = quote_spanned! {step.span()=>
-            #compensate(#context(__call.cx), __call.slots.#name.get(), #gather(&__call)?).await
+            #compensate(#context(#call.cx), #call.slots.#name.get(), #gather(&#call)?).await
         };
         let function = |kind, answer, body| function(saga, step, (kind, answer, body), self_type, assumed);
         let execute = function("execute", payload.clone(), execute);
@@ -102,7 +103,7 @@ fn function(
     let (impl_generics, _, _) = saga.generics.split_for_impl();
     let generics = links::with_lifetime(&quote!(#impl_generics));
     let lifetime = Lifetime::new("'saga", Span::call_site());
-    let call = Ident::new("__call", step.span());
+    let call = local(saga, "__call", step.span());
     let future = quote_spanned! {step.span()=>
         impl #library::__private::Future<
             Output = ::core::result::Result<#answer, #library::__private::StepError>

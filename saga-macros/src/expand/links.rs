@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Type};
 
+use super::local;
 use crate::model::{FlowStep, Saga, Source};
 
 /// The name of the function that gathers a step's arguments.
@@ -28,11 +29,13 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     let values = sources.iter().map(|source| match source {
         Source::Input => {
             let span = saga.input().map_or_else(|| step.span(), |(step, _)| step.span());
-            quote_spanned!(span=> __call.input)
+            let call = local(saga, "__call", span);
+            quote_spanned!(span=> #call.input)
         }
         Source::Step(index) => {
             let (name, span) = (&saga.steps[*index].name, saga.steps[*index].span());
-            quote_spanned!(span=> #library::__private::given(&__call.slots.#name)?)
+            let call = local(saga, "__call", span);
+            quote_spanned!(span=> #library::__private::given(&#call.slots.#name)?)
         }
     });
     let passed = quote_spanned!(step.span()=> (#(&'saga #given,)*));
@@ -50,9 +53,10 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     let pass = quote_spanned! {step.span()=>
         <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<#passed, #arguments>>::pass
     };
+    let call = local(saga, "__call", step.span());
     let head = quote_spanned! {step.span()=>
         fn #function #generics(
-            __call: &#library::__private::Call<'saga, #self_type>,
+            #call: &#library::__private::Call<'saga, #self_type>,
         ) -> ::core::result::Result<#arguments, #library::__private::StepError>
     };
     let words = quote! {

@@ -15,19 +15,20 @@ pub(super) fn expand(step: &Step) -> TokenStream {
     let saga = &signature.saga;
     let visibility = visibility(step);
     let (impl_generics, _, where_clause) = signature.generics.split_for_impl();
-    // A step that names its saga is known in any: whether it belongs there is said once, by the flow.
-    // Its type has its saga as a parameter, so that it is as private as that.
-    let (impl_generics, sees, own, field) = if signature.generics.params.is_empty() {
-        let own = quote!(<SagaOfStep = #saga>);
-        let field = quote!(saga: ::core::marker::PhantomData<fn() -> SagaOfStep>);
-        (quote!(<SagaOfFlow>), quote!(SagaOfFlow), own, field)
-    } else {
-        (quote!(#impl_generics), quote!(#saga), TokenStream::new(), TokenStream::new())
-    };
     let documentation = format!("The step `{}`.", step.name);
     let outline = step_outline(step);
     let definition = step_definition(step);
     let output = output(step);
+    // A step that names its saga is known in any: whether it belongs there is said once, by the flow.
+    // Its type has what it is about as a parameter, so that it is as private as that.
+    let (impl_generics, sees, own, field) = if signature.generics.params.is_empty() {
+        let types = signature.data.iter().map(|Datum { ty, .. }| ty);
+        let own = quote!(<__Private = (#saga, #output, #(#types,)*)>);
+        let field = quote!(private: ::core::marker::PhantomData<fn() -> __Private>);
+        (quote!(<SagaOfFlow>), quote!(SagaOfFlow), own, field)
+    } else {
+        (quote!(#impl_generics), quote!(#saga), TokenStream::new(), TokenStream::new())
+    };
     let record = record(step);
     let args = signature.data.iter().map(|Datum { ty, .. }| quote!(&'step #ty));
     let data = data(step);
