@@ -5,3 +5,8 @@ pub mod journal;
 pub mod progress;
 pub mod shop;
 pub mod timeline;
+
+/// The README's code compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -64,18 +64,23 @@ pub trait Failure: std::error::Error + Send + Sync + 'static {
     where
         Self: Sized,
     {
-        StepError {
+        StepError(Box::new(Parts {
             kind: self.kind(),
             code: self.code(),
             type_name: Cow::Borrowed(std::any::type_name::<Self>()),
             source: Box::new(self),
-        }
+        }))
     }
 }
 
 /// A classified error of a step: its kind, its code, and the error itself.
+///
+/// It is as small as a pointer, so that a step that goes well carries no room for an error about.
 #[derive(Debug)]
-pub struct StepError {
+pub struct StepError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: FailureKind,
     code: Option<Cow<'static, str>>,
     type_name: Cow<'static, str>,
@@ -105,52 +110,57 @@ impl StepError {
 
     /// An error of this kind.
     pub fn new(kind: FailureKind, error: impl Into<BoxError>) -> Self {
-        Self { kind, code: None, type_name: Cow::Borrowed("StepError"), source: error.into() }
+        Self(Box::new(Parts {
+            kind,
+            code: None,
+            type_name: Cow::Borrowed("StepError"),
+            source: error.into(),
+        }))
     }
 
     /// The same error with a code that callers match on.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.code = Some(code.into());
+        self.0.code = Some(code.into());
         self
     }
 
     /// The same error, said to be of this Rust type.
     #[must_use]
     pub fn with_type(mut self, type_name: impl Into<Cow<'static, str>>) -> Self {
-        self.type_name = type_name.into();
+        self.0.type_name = type_name.into();
         self
     }
 
     /// The kind of this error.
     #[must_use]
-    pub const fn kind(&self) -> FailureKind {
-        self.kind
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
     }
 
     /// The code that callers match on.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
+        self.0.code.as_deref()
     }
 
     /// The Rust type of the error as the step returned it.
     #[must_use]
     pub fn type_name(&self) -> &str {
-        &self.type_name
+        &self.0.type_name
     }
 
     /// The error as the step returned it, where it still is of type `E`.
     #[must_use]
     pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
-        self.source.downcast_ref()
+        self.0.source.downcast_ref()
     }
 
     /// The error and all that caused it, in one line.
     #[must_use]
     pub fn message(&self) -> String {
-        let mut message = self.source.to_string();
-        let mut cause = self.source.source();
+        let mut message = self.0.source.to_string();
+        let mut cause = self.0.source.source();
         while let Some(error) = cause {
             let text = error.to_string();
             // Many errors print their source in their own text.
@@ -166,23 +176,23 @@ impl StepError {
 
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+        self.0.source.fmt(f)
     }
 }
 
 impl std::error::Error for StepError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.source()
+        self.0.source.source()
     }
 }
 
 impl Failure for StepError {
     fn kind(&self) -> FailureKind {
-        self.kind
+        self.0.kind
     }
 
     fn code(&self) -> Option<Cow<'static, str>> {
-        self.code.clone()
+        self.0.code.clone()
     }
 
     fn into_step_error(self) -> StepError {

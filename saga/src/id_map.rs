@@ -25,8 +25,7 @@ impl SagaId {
     }
 
     fn random_half(&self) -> u64 {
-        let [.., a, b, c, d, e, f, g, h] = *self.as_bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        self.as_bytes().last_chunk().map_or(0, |half| u64::from_be_bytes(*half))
     }
 }
 

@@ -196,13 +196,14 @@ pub struct Keep<'a> {
 impl Keep<'_> {
     /// Encodes the output and puts it in its slot. An output that has no payload is in no slot either; its step
     /// did take effect, so the error says permanent, and the engine keeps the step in doubt.
+    #[inline]
     pub fn output<T>(&self, slot: &OnceLock<T>, output: T, record: &Record<T>) -> Result<Payload, StepError> {
         let payload = match self.codec {
             None => Payload::EMPTY,
             Some(codec) => record.encode(codec, &output).map_err(unrecordable)?,
         };
         // Taken already only if two attempts of one step ended well, which the machine does not let happen.
-        _ = slot.set(output);
+        slot.get_or_init(|| output);
         Ok(payload)
     }
 }

@@ -34,8 +34,13 @@ pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
         CheckedStep::Stub { library, visibility, ident } => stub::step(&library, &visibility, &ident),
     };
     let errors = mistakes.to_items();
-    // A step is `async` by contract, whether or not it waits for anything.
-    quote! { #[allow(clippy::unused_async)] #item #step #errors }
+    // What a step takes and that it is `async` is the flow's wish, and not the function's.
+    quote! {
+        #[allow(clippy::ptr_arg, clippy::trivially_copy_pass_by_ref, clippy::unused_async)]
+        #item
+        #step
+        #errors
+    }
 }
 
 /// The struct as it was written, its outputs and step names, what makes it a saga, and the mistakes.

@@ -136,6 +136,7 @@ fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStre
 
         #[automatically_derived]
         impl #impl_generics ::core::default::Default for __SagaSlots #ty_generics #where_clause {
+            #[inline]
             fn default() -> Self {
                 Self { #(#empty,)* }
             }

@@ -54,7 +54,8 @@ impl CoordinatorBuilder {
             acquire_timeout: secs(5),
             shutdown_timeout: secs(30),
             lease: secs(15),
-            poll_interval: secs(1),
+            // A store that processes share is asked by each of them.
+            poll_interval: if store.traits().is_exclusive { secs(1) } else { secs(2) },
         };
         let (registry, defaults) = (Registry::default(), Defaults::new());
         Self { store, registry, problem: None, codec: Codec::json(), defaults, limits }
@@ -110,7 +111,7 @@ impl CoordinatorBuilder {
         self
     }
 
-    /// How often the store is searched for sagas to take up. Default: 1 s.
+    /// How often the store is searched for sagas to take up. Default: 1 s, and 2 s for a store that processes share.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.limits.poll_interval = interval.max(millis(1));
         self

@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     /// Wakes the search for work before its time.
     pub(crate) claim_soon: Arc<Notify>,
+    /// Wakes the heartbeat, which hears of requests, before its time.
+    pub(crate) beat_soon: Arc<Notify>,
     last_heartbeat: Mutex<Instant>,
     /// Whether a claim got no answer: it may have made this worker the owner of sagas that nobody drives.
     pub(crate) has_lost_claim: AtomicBool,
@@ -90,6 +92,7 @@ impl Inner {
             hub: Hub::default(),
             counters: Counters::default(),
             claim_soon: Arc::default(),
+            beat_soon: Arc::default(),
             last_heartbeat: Mutex::new(Instant::now()),
             has_lost_claim: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),

@@ -22,7 +22,7 @@ pub use operate::OperateError;
 #[cfg(feature = "testing")]
 pub(crate) use registry::Registered;
 pub use shutdown::ShutdownReport;
-pub use start::{StartError, StartOptions};
+pub use start::{Draft, StartError, StartOptions};
 pub use view::{InspectError, Inspection};
 
 use crate::observe::{EventFilter, Health, Metrics, Subscription};
@@ -112,6 +112,16 @@ impl Coordinator {
         let flow = registered.flow(&input, &self.inner.codec)?;
         let begun = start::begin(&self.inner, registered.definition(), || flow, input, options).await?;
         Ok(begun.0)
+    }
+
+    /// What would record a saga with this input: for a store that starts sagas in a transaction of yours, such as
+    /// `PostgresStore::start_in`. Nothing is recorded by it, and it takes no place among the concurrent sagas.
+    ///
+    /// # Errors
+    ///
+    /// Where the saga is not registered, or its input cannot be encoded.
+    pub fn draft<S: Saga>(&self, input: &S::Input, options: &StartOptions) -> Result<Draft<S>, StartError> {
+        start::draft(&self.inner, input, options)
     }
 
     /// A handle on a saga that was started earlier, here or elsewhere.

@@ -1,5 +1,6 @@
 //! Starting a saga.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +199,85 @@ async fn place(inner: &Inner) -> Result<OwnedSemaphorePermit, StartError> {
     }
 }
 
+/// A saga that was not recorded yet: what records it, for a store that does so in a transaction of the caller's.
+///
+/// Made by [`Coordinator::draft`](super::Coordinator::draft). Nobody owns the saga, so whoever is free takes it up.
+pub struct Draft<S> {
+    inner: Arc<Inner>,
+    append: Append,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S> std::fmt::Debug for Draft<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").field("append", &self.append).finish_non_exhaustive()
+    }
+}
+
+impl<S: Saga> Draft<S> {
+    /// What records the saga.
+    #[must_use]
+    pub fn append(&self) -> &Append {
+        &self.append
+    }
+
+    /// A handle on the saga, once it is recorded.
+    #[must_use]
+    pub fn handle(&self) -> SagaHandle<S> {
+        self.handle_of(self.append.saga)
+    }
+
+    /// A handle on the saga that has the key already, if it was started with the same input: `first` is the first
+    /// event of its journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::KeyConflict`] where the input is another.
+    pub fn join(&self, existing: SagaId, first: &Event) -> Result<SagaHandle<S>, StartError> {
+        match (self.append.events.first(), first) {
+            (Some(Event::SagaStarted(own)), Event::SagaStarted(other)) if own.input == other.input => {
+                Ok(self.handle_of(existing))
+            }
+            (Some(Event::SagaStarted(own)), _) => {
+                Err(StartError::KeyConflict { existing, key: own.key.clone().unwrap_or_default() })
+            }
+            _ => Err(StartError::Joined(existing)),
+        }
+    }
+
+    fn handle_of(&self, saga: SagaId) -> SagaHandle<S> {
+        SagaHandle::new(Arc::clone(&self.inner), saga, None)
+    }
+}
+
+pub(super) fn draft<S: Saga>(
+    inner: &Arc<Inner>,
+    input: &S::Input,
+    options: &StartOptions,
+) -> Result<Draft<S>, StartError> {
+    let definition = S::definition();
+    if inner.registry.typed::<S>().is_none() {
+        return Err(StartError::NotRegistered { saga: definition.name.to_string() });
+    }
+    let payload = S::INPUT.encode(&inner.codec, input)?;
+    let (append, _) = pending(inner, SagaId::new(), definition, payload, options);
+    Ok(Draft { inner: Arc::clone(inner), append, of: PhantomData })
+}
+
+/// What records a saga that waits in the store, and when it may begin.
+fn pending(
+    inner: &Inner,
+    saga: SagaId,
+    definition: &Definition,
+    input: Payload,
+    options: &StartOptions,
+) -> (Append, Timestamp) {
+    let start_at = inner.clock.now().saturating_add(options.delay);
+    let event = started(definition, inner, (None, start_at), input, options);
+    let head = HeadChange { state: SagaState::Pending, owner: None, wake_at: Some(start_at) };
+    (Append { saga, expected: 0, events: vec![event], head: Some(head), answered: None }, start_at)
+}
+
 /// Records a saga that begins later: it waits in the store, for whoever is free when its time comes.
 async fn start_later(
     inner: &Arc<Inner>,
@@ -209,10 +289,7 @@ async fn start_later(
     if inner.is_closed() {
         return Err(StartError::ShuttingDown);
     }
-    let start_at = inner.clock.now().saturating_add(options.delay);
-    let event = started(definition, inner, (None, start_at), input, options);
-    let head = HeadChange { state: SagaState::Pending, owner: None, wake_at: Some(start_at) };
-    let append = Append { saga, expected: 0, events: vec![event], head: Some(head), answered: None };
+    let (append, start_at) = pending(inner, saga, definition, input, options);
     // In a task of its own: a caller who goes away must not take the commit of others with it.
     let recording = tokio::spawn({
         let inner = Arc::clone(inner);

@@ -7,29 +7,48 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{sleep, timeout_at};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::{timeout, timeout_at};
 
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
 use crate::engine::Signal;
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold};
-use crate::store::{Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult};
+use crate::store::{
+    Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
+};
 use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
 const CLAIM_MAX: usize = 64;
 
 pub(super) fn spawn(inner: &Arc<Inner>) {
-    tokio::spawn(beat(Arc::downgrade(inner), inner.limits.lease / 3));
+    tokio::spawn(beat(Arc::downgrade(inner), Arc::clone(&inner.beat_soon), inner.limits.lease / 3));
     tokio::spawn(search(Arc::downgrade(inner)));
+    if let Some(wake_ups) = inner.store.wake_ups() {
+        tokio::spawn(listen(Arc::downgrade(inner), wake_ups));
+    }
+}
+
+/// Looks at once where the store says that there is something to be found.
+async fn listen(inner: Weak<Inner>, mut wake_ups: WakeUps) {
+    while let Some(WakeUp { work, requests }) = wake_ups.next().await {
+        let Some(inner) = inner.upgrade() else { return };
+        if work {
+            inner.claim_soon.notify_one();
+        }
+        if requests {
+            inner.beat_soon.notify_one();
+        }
+    }
 }
 
 /// Renews the lease, and hears which sagas have requests.
-async fn beat(inner: Weak<Inner>, interval: Duration) {
+async fn beat(inner: Weak<Inner>, soon: Arc<Notify>, interval: Duration) {
     loop {
-        sleep(interval).await;
+        // Early, on time or for nothing: a heartbeat more does no harm.
+        _ = timeout(interval, soon.notified()).await;
         let Some(inner) = inner.upgrade() else { return };
         let is_over = || inner.is_retired.load(Ordering::Acquire);
         if is_over() {

@@ -28,6 +28,14 @@ pub(super) struct AttemptOf {
     pub(super) number: u32,
 }
 
+/// What came of a beginning.
+pub(super) enum Begun<'a> {
+    /// The attempt ended with its first poll.
+    Ended(AttemptOutcome),
+    /// It waits for a worker, or for what it does.
+    Underway(Underway<'a>),
+}
+
 /// An attempt: first it waits for a worker, then it runs.
 pub(super) struct Underway<'a> {
     pub(super) of: AttemptOf,
@@ -55,25 +63,35 @@ struct Queued<'a> {
 }
 
 impl<'a> Underway<'a> {
-    /// Begins an attempt as soon as `workers` has one free. Its timeout counts from there.
+    /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there.
     pub(super) fn begin(
-        flow: &'a dyn Flow,
+        (flow, workers): (&'a dyn Flow, Option<&'a Semaphore>),
         of: AttemptOf,
         told: Attempt<'a>,
-        workers: Option<&'a Semaphore>,
         span: Span,
-    ) -> Self {
-        let free = workers.map(Semaphore::try_acquire);
-        let stage = match (workers, free) {
-            (Some(workers), Some(Err(_))) => {
-                Stage::Queued(Box::new(Queued { acquire: Box::pin(workers.acquire()), flow, told }))
-            }
-            (_, free) => {
-                let future = flow.attempt(of.step, of.task, told);
-                Stage::Active { future, _worker: free.and_then(Result::ok) }
+        cx: &mut Context<'_>,
+    ) -> Begun<'a> {
+        let worker = match workers.map(|workers| (workers, workers.try_acquire())) {
+            None => None,
+            Some((_, Ok(worker))) => Some(worker),
+            Some((workers, Err(_))) => {
+                let acquire = Box::pin(workers.acquire());
+                let stage = Stage::Queued(Box::new(Queued { acquire, flow, told }));
+                let mut queued = Self { of, timer: told.timer, deadline: None, span, stage };
+                return match queued.poll(cx) {
+                    Poll::Ready(outcome) => Begun::Ended(outcome),
+                    Poll::Pending => Begun::Underway(queued),
+                };
             }
         };
-        Self { of, timer: told.timer, deadline: None, span, stage }
+        let mut future = flow.attempt(of.step, of.task, told);
+        match poll_attempt(future.as_mut(), &span, cx) {
+            Poll::Ready(outcome) => Begun::Ended(outcome),
+            Poll::Pending => {
+                let stage = Stage::Active { future, _worker: worker };
+                Begun::Underway(Self { of, timer: told.timer, deadline: told.timer.deadline(), span, stage })
+            }
+        }
     }
 
     /// When it is dropped if it has not ended; `None` where it waits for a worker, or may take for ever.
@@ -89,13 +107,9 @@ impl<'a> Underway<'a> {
             self.stage = Stage::Active { future, _worker: worker.ok() };
         }
         let Stage::Active { future, .. } = &mut self.stage else { return Poll::Pending };
-        let entered = (!self.span.is_disabled()).then(|| self.span.enter());
-        let poll = poll_catching(future.as_mut(), cx);
-        drop(entered);
-        match &poll {
-            Poll::Ready(outcome) => trace::record_outcome(&self.span, outcome),
-            Poll::Pending if self.deadline.is_none() => self.deadline = self.timer.deadline(),
-            Poll::Pending => {}
+        let poll = poll_attempt(future.as_mut(), &self.span, cx);
+        if poll.is_pending() && self.deadline.is_none() {
+            self.deadline = self.timer.deadline();
         }
         poll
     }
@@ -112,6 +126,22 @@ impl<'a> Underway<'a> {
 
 fn no_answer_within(timeout: Duration) -> String {
     format!("no answer within {timeout:?}")
+}
+
+/// Polls within the attempt's span, which is told of the outcome.
+fn poll_attempt(
+    future: Pin<&mut (dyn Future<Output = AttemptOutcome> + Send + '_)>,
+    span: &Span,
+    cx: &mut Context<'_>,
+) -> Poll<AttemptOutcome> {
+    if span.is_disabled() {
+        return poll_catching(future, cx);
+    }
+    let poll = span.in_scope(|| poll_catching(future, cx));
+    if let Poll::Ready(outcome) = &poll {
+        trace::record_outcome(span, outcome);
+    }
+    poll
 }
 
 /// A panic is an attempt in doubt: how far the step came is not known. Its future is never polled again.

@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::attempt::{AttemptOf, AttemptOutcome, Underway};
+use super::attempt::{AttemptOf, AttemptOutcome, Begun, Underway};
 use super::flow::Flow;
 use super::journal::{Handover, Journal, Recording};
 use super::mailbox::{Mailbox, Signal};
@@ -79,7 +79,7 @@ impl From<IllegalEvent> for Halt {
 struct Drive<'a, 's> {
     /// The time of the last look at the clock: where the saga has a deadline, before each decision; else after the
     /// last wait that was one.
-    now: Instant,
+    now: Timestamp,
     state: &'s mut State,
     drafts: Vec<Event>,
     running: Running<'a>,
@@ -103,8 +103,13 @@ impl<'a> Driver<'a> {
         on_recorded: impl FnOnce(),
     ) -> Result<Stop, Halt> {
         let spans = StepSpans::new(self.span.clone());
-        let mut drive =
-            Drive { now: self.begun, state, drafts: Vec::new(), running: Running::default(), spans };
+        let mut drive = Drive {
+            now: self.clock.at(self.begun),
+            state,
+            drafts: Vec::new(),
+            running: Running::default(),
+            spans,
+        };
         if let Some(first) = first {
             self.draft(&mut drive, first)?;
             self.commit(&mut drive, Handover::Kept).await?;
@@ -122,10 +127,10 @@ impl<'a> Driver<'a> {
                 return Ok(stop);
             }
             if drive.state.deadline().is_some() {
-                drive.now = Instant::now();
+                drive.now = self.clock.now();
             }
-            let now = self.clock.at(drive.now);
-            let situation = Situation { now, running: drive.running.steps(), defaults: self.defaults };
+            let situation =
+                Situation { now: drive.now, running: drive.running.steps(), defaults: self.defaults };
             match drive.state.next(self.definition, &situation) {
                 Action::Record(event) => {
                     if matches!(event, Event::DeadlinePassed { .. }) {
@@ -134,7 +139,15 @@ impl<'a> Driver<'a> {
                     self.draft(&mut drive, event)?;
                 }
                 Action::Attempt { step, number, task } => {
-                    self.begin(&mut drive, AttemptOf { step, task, number }).await?;
+                    let of = AttemptOf { step, task, number };
+                    self.draft_start(&mut drive, of)?;
+                    if !drive.drafts.is_empty() {
+                        self.commit(&mut drive, Handover::Kept).await?;
+                    }
+                    let ended = poll_fn(|cx| Poll::Ready(self.begin(&mut drive, of, cx))).await;
+                    if let Some(outcome) = ended {
+                        self.attempt_ended(&mut drive, of, outcome)?;
+                    }
                 }
                 Action::Wait { until } => {
                     self.commit(&mut drive, Handover::Kept).await?;
@@ -154,31 +167,42 @@ impl<'a> Driver<'a> {
 
     fn draft(&self, drive: &mut Drive<'a, '_>, event: Event) -> Result<(), IllegalEvent> {
         drive.state.apply(self.definition, &event)?;
-        drive.drafts.push(event);
+        if matches!(self.journal, Journal::Durable(_)) {
+            drive.drafts.push(event);
+        }
         Ok(())
     }
 
     /// Makes the drafts durable: nothing is done for the saga before that.
     async fn commit(&mut self, drive: &mut Drive<'a, '_>, handover: Handover) -> Result<(), Recording> {
         match &mut self.journal {
-            _ if drive.drafts.is_empty() => Ok(()),
-            Journal::Nowhere => {
-                drive.drafts.clear();
-                Ok(())
-            }
             Journal::Durable(journal) => {
                 let state = drive.state.saga_state();
                 journal.commit(&mut drive.drafts, state, handover).await
             }
+            Journal::Nowhere => Ok(()),
         }
     }
 
-    async fn begin(&mut self, drive: &mut Drive<'a, '_>, of: AttemptOf) -> Result<(), Halt> {
-        let step = &self.definition.steps[of.step];
-        if of.task == Task::Execute && step.at_most_once && matches!(self.journal, Journal::Durable(_)) {
+    /// The record of a start, where one is kept.
+    fn draft_start(&self, drive: &mut Drive<'a, '_>, of: AttemptOf) -> Result<(), IllegalEvent> {
+        let is_recorded = of.task == Task::Execute
+            && self.definition.steps[of.step].at_most_once
+            && matches!(self.journal, Journal::Durable(_));
+        if is_recorded {
             self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
         }
-        self.commit(drive, Handover::Kept).await?;
+        Ok(())
+    }
+
+    /// Begins an attempt; its outcome, if it ends at once. Many do: those need no place among the running ones.
+    fn begin(
+        &self,
+        drive: &mut Drive<'a, '_>,
+        of: AttemptOf,
+        cx: &mut Context<'_>,
+    ) -> Option<AttemptOutcome> {
+        let step = &self.definition.steps[of.step];
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),
             Task::Undo => self.defaults.undo_timeout(self.definition, step),
@@ -193,16 +217,13 @@ impl<'a> Driver<'a> {
             labels: self.labels,
         };
         let span = drive.spans.attempt(self.definition, of.step, of.task, of.number);
-        let mut attempt = Underway::begin(self.flow, of, told, self.workers, span);
-        // Many attempts end with their first poll: those need no place among the running ones.
-        match poll_fn(|cx| Poll::Ready(attempt.poll(cx))).await {
-            Poll::Ready(outcome) => {
-                drop(attempt);
-                self.attempt_ended(drive, of, outcome)?;
+        match Underway::begin((self.flow, self.workers), of, told, span, cx) {
+            Begun::Ended(outcome) => Some(outcome),
+            Begun::Underway(attempt) => {
+                drive.running.add(attempt);
+                None
             }
-            Poll::Pending => drive.running.begin(attempt),
         }
-        Ok(())
     }
 
     /// Waits for an attempt, a signal or a time. Where nothing is under way and the wait is a long one, the saga
@@ -215,7 +236,7 @@ impl<'a> Driver<'a> {
         if drive.running.is_empty()
             && matches!(self.journal, Journal::Durable(_))
             && (self.mailbox.has(Signal::Drain)
-                || until.is_some_and(|until| until.since(self.clock.at(drive.now)) > self.wait_max))
+                || until.is_some_and(|until| until.since(drive.now) > self.wait_max))
         {
             return self.release(drive, until).await.map(Some);
         }
@@ -249,7 +270,7 @@ impl<'a> Driver<'a> {
         })
         .await;
         if has_waited || matches!(woken, Woken::Due) {
-            drive.now = Instant::now();
+            drive.now = self.clock.now();
         }
         woken
     }

@@ -45,6 +45,7 @@ pub(crate) struct TypedFlow<P, S: Saga> {
 
 impl<P, S: Saga> TypedFlow<P, S> {
     /// A flow at its beginning; without a codec, no output is encoded.
+    #[inline]
     pub(crate) fn new(saga: P, input: S::Input, codec: Option<Codec>) -> Self {
         Self { saga, input, slots: S::Slots::default(), codec, of: PhantomData }
     }

@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, outcome};
 use crate::policy::Defaults;
 use crate::store::Clock;
 use crate::timer::Deadlines;
-use crate::{Labels, Saga, SagaId, Timestamp};
+use crate::{Labels, Saga, SagaId};
 
 /// Drives one saga in memory, with all its retries, timeouts and compensations, and nothing that survives the
 /// process: for those who only need rollback. What the definition doesn't set has the default of
@@ -51,11 +51,12 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
     let definition = S::definition();
     let mut flow = TypedFlow::<&S, S>::new(saga, input, None);
     let (mailbox, cancel, labels) = (Mailbox::default(), CancelSignal::default(), Labels::new());
-    let now = Timestamp::system_now();
-    let id = SagaId::new_at(now);
-    let deadline = definition.timeout.map(|timeout| now.saturating_add(timeout));
     let deadlines = Deadlines::new(definition.steps.len());
     let begun = deadlines.origin();
+    let clock = Clock::of_thread(begun);
+    let now = clock.at(begun);
+    let id = SagaId::new_at(now);
+    let deadline = definition.timeout.map(|timeout| now.saturating_add(timeout));
     let mut state = State::in_memory(definition, deadline);
     let mut driver = Driver {
         saga: id,
@@ -67,7 +68,7 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
         deadlines: &deadlines,
         mailbox: &mailbox,
         workers: None,
-        clock: Clock::showing_at(now, begun),
+        clock,
         begun,
         journal: Journal::Nowhere,
         span: super::trace::saga_span(definition, id),

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::attempt::{AttemptOf, AttemptOutcome, Underway};
@@ -12,13 +11,13 @@ use crate::machine::StepSet;
 /// The attempts under way, and one timer for all of them.
 #[derive(Default)]
 pub(super) struct Running<'a> {
-    attempts: SmallVec<[Underway<'a>; 1]>,
+    attempts: Vec<Underway<'a>>,
     steps: StepSet,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Running<'a> {
-    pub(super) fn begin(&mut self, attempt: Underway<'a>) {
+    pub(super) fn add(&mut self, attempt: Underway<'a>) {
         self.steps.insert(attempt.of.step);
         self.attempts.push(attempt);
     }

@@ -98,7 +98,7 @@ pub enum Event {
     /// The saga turns back.
     CompensationStarted {
         /// Why.
-        cause: Cause,
+        cause: Box<Cause>,
         /// The way.
         plan: UndoPlan,
     },

@@ -88,7 +88,7 @@ impl State {
             .map(|step| (step, definition.steps[step].name.as_ref()))
             .collect();
         let plan = situation.defaults.compensation(definition).plan(&cause, &done);
-        Action::Record(Event::CompensationStarted { cause, plan })
+        Action::Record(Event::CompensationStarted { cause: Box::new(cause), plan })
     }
 
     /// Whether `step` is in doubt, and there is somebody left to ask.

@@ -1,5 +1,8 @@
 //! A clock that a test can stop.
 
+use std::cell::Cell;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::Timestamp;
@@ -12,6 +15,9 @@ pub struct Clock {
     instant: Instant,
 }
 
+/// How long what this machine said holds for a thread.
+const ASKED_AGE_MAX: Duration = crate::policy::minutes(1);
+
 impl Clock {
     /// A clock that shows this machine's time.
     #[must_use]
@@ -22,12 +28,24 @@ impl Clock {
     /// A clock that shows `now` now.
     #[must_use]
     pub fn showing(now: Timestamp) -> Self {
-        Self::showing_at(now, Instant::now())
+        Self { at: now, instant: Instant::now() }
     }
 
-    /// A clock that showed `at` at `instant`.
-    pub(crate) const fn showing_at(at: Timestamp, instant: Instant) -> Self {
-        Self { at, instant }
+    /// A clock that shows this machine's time at `instant`, which is now. This machine is asked once a minute and
+    /// thread: asking both of its clocks for each saga would cost more than a step.
+    pub(crate) fn of_thread(instant: Instant) -> Self {
+        thread_local! {
+            static ASKED: Cell<Option<Clock>> = const { Cell::new(None) };
+        }
+        // A paused clock of an earlier runtime may have been ahead.
+        let is_fresh = |asked: &Self| {
+            instant.checked_duration_since(asked.instant).is_some_and(|age| age < ASKED_AGE_MAX)
+        };
+        ASKED.get().filter(is_fresh).unwrap_or_else(|| {
+            let clock = Self { at: Timestamp::system_now(), instant };
+            ASKED.set(Some(clock));
+            clock
+        })
     }
 
     /// What it shows.

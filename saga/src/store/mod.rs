@@ -9,6 +9,7 @@ mod error;
 mod instance;
 mod memory;
 mod query;
+mod wake;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,7 @@ pub use error::StoreError;
 pub use instance::SagaInstance;
 pub use memory::MemoryStore;
 pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort};
+pub use wake::{WakeUp, WakeUpSender, WakeUps};
 
 use crate::machine::{Record, Request};
 use crate::{Fingerprint, SagaId, Timestamp, WorkerId};
@@ -86,6 +88,12 @@ pub trait JournalStore: Send + Sync + 'static {
 
     /// The unanswered requests of a saga with their numbers, in order.
     fn requests(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<(u64, Request)>>>;
+
+    /// News from other processes, for a store that hears of them; else all is found by polling. They keep no store
+    /// open.
+    fn wake_ups(&self) -> Option<WakeUps> {
+        None
+    }
 }
 
 /// What people and tools ask of a store.

@@ -78,6 +78,7 @@ struct Shared {
     state: Mutex<State>,
     is_dead: AtomicBool,
     died: Notify,
+    let_go: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +87,8 @@ struct State {
     /// For the next call that begins so.
     next: Vec<(&'static str, Moment, Harm)>,
     flaky: Option<Flaky>,
+    /// Calls that begin so wait.
+    held: Option<&'static str>,
     calls: Vec<Call>,
 }
 
@@ -117,6 +120,19 @@ impl Faults {
     /// `heartbeat`.
     pub fn fail_next(&self, text: &'static str, moment: Moment, harm: Harm) {
         self.state().next.push((text, moment, harm));
+    }
+
+    /// From now on calls whose text begins so wait before they reach the store, until [`let_go`](Self::let_go) or until
+    /// another text is held. Heartbeats and lists are never held.
+    pub fn hold(&self, text: &'static str) {
+        self.state().held = Some(text);
+        self.0.let_go.notify_waiters();
+    }
+
+    /// All calls that wait go on, and no other waits.
+    pub fn let_go(&self) {
+        self.state().held = None;
+        self.0.let_go.notify_waiters();
     }
 
     /// So many percent of the first `calls` calls get no answer, half of them after their effect.
@@ -154,6 +170,17 @@ impl Faults {
     pub(super) fn die(&self) {
         self.0.is_dead.store(true, Ordering::Release);
         self.0.died.notify_waiters();
+    }
+
+    /// Returns once a call with this text is not held.
+    pub(super) async fn while_held(&self, text: &str) {
+        loop {
+            let let_go = self.0.let_go.notified();
+            if !self.state().held.is_some_and(|held| text.starts_with(held)) {
+                return;
+            }
+            let_go.await;
+        }
     }
 
     /// What goes wrong in a call that is not counted.

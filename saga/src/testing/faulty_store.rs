@@ -57,6 +57,7 @@ impl FaultyStore {
         call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
         is_effective: impl FnOnce(&T) -> bool + Send,
     ) -> StoreResult<T> {
+        self.faults.while_held(&text).await;
         self.unless_dead().await;
         let (number, fault) = self.faults.begin(text, access);
         if self.batches {

@@ -122,7 +122,7 @@ pub(crate) fn back(cause: Cause, steps: &[usize]) -> Event {
 }
 
 pub(crate) fn planned(cause: Cause, stages: Vec<Vec<usize>>, on_failure: OnUndoFailure) -> Event {
-    Event::CompensationStarted { cause, plan: UndoPlan { stages, on_failure } }
+    Event::CompensationStarted { cause: Box::new(cause), plan: UndoPlan { stages, on_failure } }
 }
 
 pub(crate) fn undone(step: usize) -> Event {

@@ -292,7 +292,7 @@ pub(crate) fn any_event(definition: &Definition, tape: &Tape) -> Event {
             let count = tape.choose(3);
             let stages = (0..count).map(|_| vec![tape.choose(definition.steps.len() + 1)]).collect();
             let on_failure = if tape.one_in(2) { OnUndoFailure::GoOn } else { OnUndoFailure::Park };
-            Event::CompensationStarted { cause, plan: UndoPlan { stages, on_failure } }
+            Event::CompensationStarted { cause: Box::new(cause), plan: UndoPlan { stages, on_failure } }
         }
         13 => Event::StepCompensated { step, attempt, by },
         14 => Event::CompensationFailed { step, attempt, failure: Box::new(failure), then },

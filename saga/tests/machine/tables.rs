@@ -142,6 +142,14 @@ fn one_branch_fails_and_the_others_end_first() {
 }
 
 #[test]
+fn the_backoff_of_a_step_does_not_delay_its_undo() {
+    let saga = of_stubborn(&[&["a", "b~"]]);
+    let way = back(by_failure(0, Business), &[1]);
+    let events = vec![failed(1, 1, InDoubt, RETRY), refused(0), way];
+    assert_eq!(next(&saga, events), attempt(1, Undo, 1));
+}
+
+#[test]
 fn a_cancel_before_anything_has_begun_ends_the_saga_cancelled() {
     let saga = of(&[&["a"]]);
     assert_eq!(next(&saga, vec![cancelled()]), Action::Record(back(by_cancel(), &[])));

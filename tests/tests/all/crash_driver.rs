@@ -4,7 +4,8 @@ use saga::SagaState;
 use saga::policy::{millis, secs};
 use saga::testing::{CrashTest, Ledger, crash_at_every_write};
 use saga_tests::BACKENDS;
-use saga_tests::trip::{Mood, Trip, TripStep};
+use saga_tests::services::Mood;
+use saga_tests::trip::{Trip, TripStep};
 
 #[test]
 fn a_saga_going_forward_survives_a_crash_at_every_write() {

@@ -2,8 +2,14 @@
 
 mod crash_driver;
 mod crowd;
+mod durable_writes;
 mod generated_sagas;
+mod killed_processes;
 mod operators;
+mod order_saga;
 mod parked_branches;
 mod requests;
+mod spans;
+mod surface;
+mod surpassed;
 mod takeover;

@@ -2,7 +2,8 @@
 
 use saga::policy::hours;
 use saga::{Coordinator, MemoryStore, Outcome, SagaState};
-use saga_tests::trip::{Mood, Trip, TripStep};
+use saga_tests::services::Mood;
+use saga_tests::trip::{Trip, TripStep};
 use tokio::time::timeout;
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,8 @@ use saga::policy::{minutes, secs};
 use saga::store::{Append, Claim, HeadChange, JournalStore as _};
 use saga::testing::{Faults, FaultyStore, Harm, Moment};
 use saga::{Coordinator, Labels, MemoryStore, Payload, Saga as _, SagaId, StartOptions, Timestamp, WorkerId};
-use saga_tests::trip::{Mood, Trip, TripStep};
+use saga_tests::services::Mood;
+use saga_tests::trip::{Trip, TripStep};
 use tokio::time::timeout;
 
 fn cancel() -> Request {

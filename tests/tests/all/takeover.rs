@@ -8,7 +8,8 @@ use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{
     Coordinator, CoordinatorBuilder, MemoryStore, Outcome, SagaHandle, StartError, StartOptions, Store,
 };
-use saga_tests::trip::{Mood, Trip, TripStep};
+use saga_tests::services::Mood;
+use saga_tests::trip::{Trip, TripStep};
 use tokio::time::{Instant, sleep, timeout};
 
 /// A coordinator over a store in memory that fails on command.

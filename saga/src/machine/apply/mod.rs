@@ -126,7 +126,7 @@ impl State {
             Event::CompensationStarted { cause, plan } => {
                 self.may_turn_back(definition, cause, plan)?;
                 self.direction = Direction::Backward;
-                self.back = Some(Box::new((cause.clone(), plan.clone())));
+                self.back = Some(Box::new(((**cause).clone(), plan.clone())));
                 for step in &mut self.steps {
                     step.retry_at = None;
                 }

@@ -42,7 +42,7 @@ pub(super) fn no_way_forward(moment: &Moment<'_>) -> Option<String> {
 pub(super) fn true_cause(moment: &Moment<'_>) -> Option<String> {
     let Event::CompensationStarted { cause, .. } = moment.event() else { return None };
     let facts = moment.facts;
-    let is_true = match cause {
+    let is_true = match &**cause {
         Cause::StepFailed { failure } => {
             let step = moment.definition.step_index(&failure.step);
             step.is_some_and(|step| facts.has_failed(step)) && facts.cancel.is_none() && !facts.is_timed_out

@@ -63,7 +63,7 @@ pub async fn events_of_all_kinds_are_read_back_unchanged(store: Arc<dyn Store>) 
         Event::CancelRequested { reason: odd.to_owned() },
         Event::DeadlinePassed { dropped: vec![0, 2] },
         Event::RequestRefused { request: "cancel".into(), reason: odd.into() },
-        Event::CompensationStarted { cause: Cause::StepFailed { failure: *failure() }, plan },
+        Event::CompensationStarted { cause: Box::new(Cause::StepFailed { failure: *failure() }), plan },
         Event::StepCompensated { step: 0, attempt: 0, by: by() },
         Event::CompensationFailed { step: 0, attempt: 1, failure: failure(), then: retry },
         Event::Stuck { reason },

@@ -20,6 +20,30 @@ pub use list::*;
 pub use query::*;
 pub use request::*;
 
+use super::StorePlace;
+use crate::store::BoxFuture;
+
+/// A law over a store of its own, for a harness of the caller's.
+pub struct Law {
+    /// Its name, a sentence.
+    pub name: &'static str,
+    /// Nothing happens before it is polled; it panics where the law is broken.
+    pub check: BoxFuture<'static, ()>,
+}
+
+/// All laws of a store that survives its process, for a harness that can say at run time that a server is missing;
+/// else the macros are simpler. `place` is called once for each law, when that is checked.
+pub fn all<P, F>(place: F) -> Vec<Law>
+where
+    P: StorePlace + 'static,
+    F: Fn() -> P + Clone + Send + 'static,
+{
+    let mut laws = Vec::new();
+    crate::__store_laws! { list laws place }
+    crate::__durable_store_laws! { list laws place }
+    laws
+}
+
 /// Makes one `#[tokio::test]` for each law of a store.
 ///
 /// It takes the [`StorePlace`](crate::testing::StorePlace) where a test's store lives, evaluated once for each test.
@@ -34,7 +58,26 @@ pub use request::*;
 #[macro_export]
 macro_rules! __store_tests {
     ($place:expr) => {
-        $crate::__law_tests! { $place, open;
+        $crate::__store_laws! { tests $place }
+    };
+}
+
+/// Makes one `#[tokio::test]` for each law of a store that survives its process.
+///
+/// It takes the [`StorePlace`](crate::testing::StorePlace) where a test's store lives and can be opened again.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __durable_store_tests {
+    ($place:expr) => {
+        $crate::__durable_store_laws! { tests $place }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_laws {
+    ($($how:tt)+) => {
+        $crate::__each_law! { open $($how)+;
             a_created_saga_is_there
             an_append_follows_in_order
             events_of_all_kinds_are_read_back_unchanged
@@ -90,14 +133,11 @@ macro_rules! __store_tests {
     };
 }
 
-/// Makes one `#[tokio::test]` for each law of a store that survives its process.
-///
-/// It takes the [`StorePlace`](crate::testing::StorePlace) where a test's store lives and can be opened again.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __durable_store_tests {
-    ($place:expr) => {
-        $crate::__law_tests! { $place, as_is;
+macro_rules! __durable_store_laws {
+    ($($how:tt)+) => {
+        $crate::__each_law! { as_is $($how)+;
             everything_is_there_after_it_is_opened_again
             an_exclusive_store_frees_every_saga_as_it_opens
             positions_grow_across_openings
@@ -108,14 +148,24 @@ macro_rules! __durable_store_tests {
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __law_tests {
-    ($place:expr, $how:ident; $($law:ident)+) => {
+macro_rules! __each_law {
+    ($opened:ident tests $place:expr; $($law:ident)+) => {
         $(
             #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $law() {
                 let place = $place;
-                $crate::__law_tests!(@$how $law place);
+                $crate::__each_law!(@$opened $law place);
             }
+        )+
+    };
+    ($opened:ident list $laws:ident $place:ident; $($law:ident)+) => {
+        $(
+            let place = $place.clone();
+            let check = Box::pin(async move {
+                let place = place();
+                $crate::__each_law!(@$opened $law place);
+            });
+            $laws.push(Law { name: stringify!($law), check });
         )+
     };
     (@open $law:ident $place:ident) => {

@@ -1,0 +1,68 @@
+//! Claims and leases, by the database's clock.
+
+use std::time::Duration;
+
+use saga::machine::Event;
+use saga::store::{Claim, Heartbeat, StoreResult};
+use saga::{SagaId, WorkerId};
+
+use crate::database::{Database, Repeat};
+use crate::rows::{self, escape, limit, worker_uuid};
+
+pub(crate) async fn claim(database: &Database, claim: &Claim) -> StoreResult<Vec<SagaId>> {
+    let event = Event::Claimed { worker: claim.worker }.encode();
+    let known = claim.definitions.as_ref();
+    let definitions = known.map(|known| known.iter().map(|key| escape(&key.name)).collect::<Vec<_>>());
+    let versions = known.map(|known| known.iter().map(|key| i64::from(key.version)).collect::<Vec<_>>());
+    let fingerprints =
+        known.map(|known| known.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>());
+    let worker = worker_uuid(claim.worker);
+    let rows = database
+        .query(
+            Repeat::IfUndone,
+            "SELECT * FROM {s}.claim_1($1, $2, $3, $4, $5, $6)",
+            &[&worker, &event, &limit(claim.limit), &definitions, &versions, &fingerprints],
+        )
+        .await?;
+    rows.iter().map(|row| rows::saga(row, 0).map_err(|error| error.told(&database.place))).collect()
+}
+
+pub(crate) async fn heartbeat(
+    database: &Database,
+    worker: WorkerId,
+    lease: Duration,
+) -> StoreResult<Heartbeat> {
+    // A lease that ran out long ago says the same as none. Others may forget it in this moment.
+    let beat = "WITH tx AS MATERIALIZED (SELECT clock_timestamp() AS now), forgotten AS ( \
+            DELETE FROM {s}.workers w USING ( \
+                SELECT w.id FROM {s}.workers w, tx WHERE w.leased_until < tx.now - interval '1 hour' AND w.id <> $1 \
+                FOR UPDATE OF w SKIP LOCKED \
+            ) old WHERE w.id = old.id \
+        ), renewed AS ( \
+            INSERT INTO {s}.workers (id, leased_until) SELECT $1, tx.now + $2 * interval '1 microsecond' FROM tx \
+            ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until \
+        ) \
+        SELECT tx.now, ARRAY( \
+            SELECT DISTINCT s.id FROM {s}.requests r JOIN {s}.sagas s ON s.id = r.saga \
+            WHERE s.owner = $1 AND s.ended_at IS NULL \
+        ) FROM tx";
+    // A thousand years, which the database can still add.
+    let lease_max = i64::MAX / 300;
+    let lease = i64::try_from(lease.as_micros()).map_or(lease_max, |lease| lease.min(lease_max));
+    #[expect(clippy::cast_precision_loss, reason = "a lease so long may end a microsecond early")]
+    let lease = lease as f64;
+    let rows = database.query(Repeat::Always, beat, &[&worker_uuid(worker), &lease]).await?;
+    let read = || {
+        let row = rows.first().ok_or_else(|| crate::error::SqlError::broken("a heartbeat got no answer"))?;
+        let requested: Vec<uuid::Uuid> = row.try_get(1)?;
+        let requested = requested.into_iter().map(|id| SagaId::from_bytes(id.into_bytes())).collect();
+        Ok(Heartbeat { now: rows::time(row, 0)?, requested })
+    };
+    read().map_err(|error: crate::error::SqlError| error.told(&database.place))
+}
+
+pub(crate) async fn retire(database: &Database, worker: WorkerId) -> StoreResult<()> {
+    let retire = "DELETE FROM {s}.workers WHERE id = $1";
+    database.query(Repeat::Always, retire, &[&worker_uuid(worker)]).await?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Keeps the sagas of many processes in one `PostgreSQL` database.
+//!
+//! ```no_run
+//! # async fn open() -> Result<(), saga::StoreError> {
+//! use saga_postgres::PostgresStore;
+//!
+//! let store = PostgresStore::connect("postgres://shop@db.example/shop").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Any number of coordinators share it, with nothing of ours to be run beside it. What was appended survives what a
+//! commit of the database survives: keep its `synchronous_commit = on` and `fsync = on`. It needs `PostgreSQL` 13 or
+//! later, and keeps its tables in a schema of their own: `SELECT * FROM saga.overview` shows how the sagas stand.
+//!
+//! # The order of events
+//!
+//! A publisher must see every event once, also one whose transaction began before another and commits after it. So
+//! the position of an entry is the number of its transaction, and [`events`](saga::store::QueryStore::events) shows
+//! only entries below the oldest transaction that is still under way, `pg_snapshot_xmin(pg_current_snapshot())`: what
+//! is not there below that will never be. No lock is taken for it. A transaction that writes and stays open for long,
+//! of whatever program on that server, holds the events back meanwhile, and nothing else.
+
+mod append;
+mod claim;
+mod connect;
+mod database;
+mod error;
+mod list;
+mod options;
+mod queries;
+mod rows;
+mod schema;
+mod start;
+mod store;
+mod wake;
+
+pub use options::PostgresOptions;
+pub use start::StartInError;
+pub use store::PostgresStore;

@@ -1,0 +1,18 @@
+-- Renews a lease; returns the time and the worker's sagas with open requests.
+local worker, lease = arg(), tonumber(arg())
+local leases = redis.call('HGETALL', P .. 'leases')
+for index = 1, #leases, 2 do
+    -- One that has run out says the same as none.
+    if tonumber(leases[index + 1]) <= server then redis.call('HDEL', P .. 'leases', leases[index]) end
+end
+redis.call('HSET', P .. 'leases', worker, text(server + lease))
+local asked = {}
+for _, id in ipairs(redis.call('SMEMBERS', P .. 'asked:' .. worker)) do
+    local head = head_of(id)
+    if head and head.owner == worker and redis.call('EXISTS', P .. 'requests:' .. id) == 1 then
+        asked[#asked + 1] = id
+    else
+        redis.call('SREM', P .. 'asked:' .. worker, id)
+    end
+end
+return { text(now), asked }

@@ -1,0 +1,2 @@
+-- The store's time, and the server's.
+return { text(now), text(server) }
