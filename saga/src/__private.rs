@@ -10,7 +10,7 @@ pub use serde::de::DeserializeOwned;
 
 pub use crate::context::Attempt;
 pub use crate::link::{
-    And, Certainty, Pass, StepResult, Sure, Unsure, given, into_step_error, no_such_step, undoable,
+    And, Certainty, Fit, Pass, StepResult, Sure, Unsure, given, into_step_error, no_such_step, undoable,
 };
 pub use crate::outline::{FlowOutline, StepOutline};
 pub use crate::record::Record;

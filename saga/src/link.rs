@@ -69,6 +69,7 @@ pub trait Pass<Given, Taken> {
     fn pass(data: Given) -> Taken;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Pass<T, T> for Fit {
     fn pass(data: T) -> T {
         data
@@ -76,10 +77,12 @@ impl<T> Pass<T, T> for Fit {
 }
 
 /// What takes no data takes `()`, be it the saga's input or what a step made.
+#[diagnostic::do_not_recommend]
 impl Pass<(&(),), ()> for Fit {
     fn pass(_: (&(),)) {}
 }
 
+#[diagnostic::do_not_recommend]
 impl<Given, Taken> Pass<Given, Taken> for Unknown {
     fn pass(_: Given) -> Taken {
         unreachable!("this saga does not compile")

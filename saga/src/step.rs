@@ -19,19 +19,22 @@ pub trait StepInfo {
     fn definition() -> StepDefinition;
 }
 
-/// A step that can run in the saga `S`. `#[step]` implements it for a type of the function's name.
+/// A step, as the saga `S` sees it. `#[step]` implements it for a type of the function's name.
 ///
-/// Its methods ask for what a saga must be, and not the trait: so a saga that cannot go from thread to thread is
+/// A step that names its saga is implemented for every `S`: what it takes and makes is known wherever it stands, so a
+/// saga that it doesn't belong to is told just that, once. Its methods ask for what a saga must be, and not the trait: so a saga that cannot go from thread to thread is
 /// refused at its struct, and not again at each of its steps.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a step of the saga `{S}`",
     label = "expected an `async fn` with `#[step]` whose first parameter is `&{S}` or `&StepContext<{S}>`"
 )]
 pub trait Step<S>: StepInfo {
+    /// The saga that it belongs to.
+    type Saga;
     /// References to its data parameters.
     type Args<'a>
     where
-        S: 'a;
+        Self::Saga: 'a;
     /// What it takes: a type, a tuple of them, or `()`.
     type Data;
     /// Whether what it takes and makes is known.
@@ -57,19 +60,19 @@ pub trait Step<S>: StepInfo {
 
     /// Runs one attempt.
     fn execute<'a>(
-        cx: &'a StepContext<S>,
+        cx: &'a StepContext<Self::Saga>,
         args: Self::Args<'a>,
     ) -> impl Future<Output = Result<Self::Output, StepError>> + Send + 'a
     where
-        S: Send + Sync + 'static;
+        Self::Saga: Send + Sync + 'static;
 
     /// Asks whether an attempt in doubt took effect. Called only where the definition says `verify`.
     fn verify<'a>(
-        cx: &'a StepContext<S>,
+        cx: &'a StepContext<Self::Saga>,
         args: Self::Args<'a>,
     ) -> impl Future<Output = Result<Option<Self::Output>, StepError>> + Send + 'a
     where
-        S: Send + Sync + 'static,
+        Self::Saga: Send + Sync + 'static,
     {
         _ = (cx, args);
         async { Err(no_such_step()) }
@@ -78,12 +81,12 @@ pub trait Step<S>: StepInfo {
     /// Undoes it. `output` is `None` for a step in doubt, which is undone only where the compensation doesn't
     /// take the output. Called only for a step that has a compensation.
     fn compensate<'a>(
-        cx: &'a StepContext<S>,
+        cx: &'a StepContext<Self::Saga>,
         output: Option<&'a Self::Output>,
         args: Self::Args<'a>,
     ) -> impl Future<Output = Result<(), StepError>> + Send + 'a
     where
-        S: Send + Sync + 'static,
+        Self::Saga: Send + Sync + 'static,
     {
         _ = (cx, output, args);
         async { Err(no_such_step()) }

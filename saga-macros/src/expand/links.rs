@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Type};
 
+use super::local;
 use crate::model::{FlowStep, Saga, Source};
 
 /// The name of the function that gathers a step's arguments.
@@ -28,13 +29,16 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     let values = sources.iter().map(|source| match source {
         Source::Input => {
             let span = saga.input().map_or_else(|| step.span(), |(step, _)| step.span());
-            quote_spanned!(span=> __call.input)
+            let call = local(saga, "__call", span);
+            quote_spanned!(span=> #call.input)
         }
         Source::Step(index) => {
             let (name, span) = (&saga.steps[*index].name, saga.steps[*index].span());
-            quote_spanned!(span=> #library::__private::given(&__call.slots.#name)?)
+            let call = local(saga, "__call", span);
+            quote_spanned!(span=> #library::__private::given(&#call.slots.#name)?)
         }
     });
+    let passed = quote_spanned!(step.span()=> (#(&'saga #given,)*));
     let given = match &given[..] {
         [one] => quote!(#one),
         many => quote!((#(#many),*)),
@@ -47,30 +51,32 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
         quote_spanned!(step.span()=> <#certainty as #library::__private::Certainty<#taken, #given>>);
     let arguments = arguments_type(saga, step, self_type);
     let pass = quote_spanned! {step.span()=>
-        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<_, #arguments>>::pass
+        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<#passed, #arguments>>::pass
     };
+    let call = local(saga, "__call", step.span());
     let head = quote_spanned! {step.span()=>
         fn #function #generics(
-            __call: &#library::__private::Call<'saga, #self_type>,
+            #call: &#library::__private::Call<'saga, #self_type>,
         ) -> ::core::result::Result<#arguments, #library::__private::StepError>
     };
-    let body = quote_spanned! {step.span()=>
+    let words = quote! {
+        #[diagnostic::on_unimplemented(message = #message, label = #label)]
+        trait #link<Given> {
+            type Fit<Right>;
+        }
+        #[diagnostic::do_not_recommend]
+        impl<T> #link<T> for T {
+            type Fit<Right> = Right;
+        }
+    };
+    let body = quote_spanned! {step.span()=> {
+        #words
         let __given = (#(#values,)*);
         ::core::result::Result::Ok(#pass(__given))
-    };
+    }};
     quote! {
         #[allow(non_snake_case, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        #head #where_clause {
-            #[diagnostic::on_unimplemented(message = #message, label = #label)]
-            trait #link<Given> {
-                type Fit<Right>;
-            }
-            #[diagnostic::do_not_recommend]
-            impl<T> #link<T> for T {
-                type Fit<Right> = Right;
-            }
-            #body
-        }
+        #head #where_clause #body
     }
 }
 
@@ -127,7 +133,7 @@ fn certainty(saga: &Saga, step: &FlowStep, sources: &[Source], self_type: &Type)
 }
 
 /// The same tokens at another place.
-fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
+pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
     let moved = tokens.to_token_stream().into_iter().map(|token| match token {
         TokenTree::Group(group) => {
             let mut moved = Group::new(group.delimiter(), at(span, group.stream()));

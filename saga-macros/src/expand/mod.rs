@@ -14,10 +14,11 @@ mod words;
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{DeriveInput, ItemFn, ItemStruct};
+use syn::{DeriveInput, Ident, ItemFn, ItemStruct};
 
 use crate::check::{self, CheckedSaga, CheckedStep};
 use crate::diagnostics::Mistakes;
+use crate::model::Saga;
 
 /// The function as it was written, beside it the type that stands for the step, and the mistakes.
 pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
@@ -77,4 +78,10 @@ fn beside(item: &TokenStream, errors: &TokenStream) -> TokenStream {
 /// Generated code at the user's token, whose locals the user's names cannot meet.
 fn located(span: Span) -> Span {
     Span::mixed_site().located_at(span)
+}
+
+/// A local of ours, shown at the user's token. All of one saga have one scope: where a saga is written by a macro, its
+/// struct and its steps may be tokens of several.
+fn local(saga: &Saga, name: &str, at: Span) -> Ident {
+    Ident::new(name, saga.ident.span().located_at(at))
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 
 use super::definition::saga_definition;
-use super::{calls, checks, links, names};
+use super::{calls, checks, links, local, names};
 use crate::model::{FlowStep, Saga};
 
 /// Outputs, step names, and the implementation of `Saga`. Of a saga with mistakes there is all that others may
@@ -17,7 +17,9 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let where_clause = bounded(saga, &self_type);
     let outputs = names::outputs(saga, &where_clause);
     let steps = names::steps(saga);
-    let (outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
+    let (mut outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
+    // It is as sized as its last field: what is wrong with that one is said of it.
+    outputs_ident.set_span(end(saga));
     let input = links::input_type(saga, &self_type);
     let record = match saga.input() {
         Some((step, _)) => quote_spanned! {step.span()=>
@@ -28,13 +30,18 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
         },
     };
     let output = last_stage(saga, |step| links::output_type(saga, step, &self_type));
+    let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
+    // At their steps: a type that is more private than the saga is refused there.
+    let taken_at = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
+    let input = quote_spanned!(taken_at=> type Input = #input;);
+    let output = quote_spanned!(end(saga)=> type Output = #output;);
     let assumed = assumed(saga, &self_type, &where_clause);
     let (flow, words) = (checks::flow(saga), checks::words(saga));
     let types = checks::types(saga, &self_type, &where_clause);
     let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &assumed));
+    let contexts = saga.steps.iter().map(|step| calls::context(saga, step, &self_type, &assumed));
     let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
-    let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
     let definition = if is_sound { saga_definition(saga) } else { unreachable() };
     quote! {
         #outputs
@@ -45,14 +52,15 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
             #words
             #types
             #(#links)*
+            #(#contexts)*
             #calls
             #slots
 
             #[automatically_derived]
             #[allow(private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
             impl #impl_generics #library::__private::Saga for #self_type #assumed {
-                type Input = #input;
-                type Output = #output;
+                #input
+                #output
                 type Outputs = #outputs_ident #ty_generics;
                 type Step = #step_ident;
                 type Slots = __SagaSlots #ty_generics;
@@ -104,6 +112,11 @@ fn last_stage(saga: &Saga, item: impl Fn(&FlowStep) -> TokenStream) -> TokenStre
     }
 }
 
+/// The place of the last step.
+fn end(saga: &Saga) -> Span {
+    saga.steps.last().map_or_else(Span::call_site, FlowStep::span)
+}
+
 /// Where a saga in flight keeps its outputs.
 fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let library = &saga.library;
@@ -145,42 +158,26 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
     let call_of = |kind: &'static str| {
         move |step: &FlowStep| {
             let function = calls::ident(kind, step);
-            quote_spanned!(step.span()=> #function(__call).await)
+            let call = local(saga, "__call", step.span());
+            quote_spanned!(step.span()=> #function(#call).await)
         }
     };
     let (execute, verify) = (arms(&call_of("execute")), arms(&call_of("verify")));
     let compensate = arms(&call_of("compensate"));
     let restore = arms(&|step| {
         let (name, record) = (&step.name, links::step_type(saga, step, self_type, "RECORD"));
-        quote_spanned!(step.span()=> #record.restore(&__slots.#name, __payload, __codec))
+        let of = |name| local(saga, name, step.span());
+        let (slots, payload, codec) = (of("__slots"), of("__payload"), of("__codec"));
+        quote_spanned!(step.span()=> #record.restore(&#slots.#name, #payload, #codec))
     });
     let outputs = saga.steps.iter().map(|step| {
-        let name = &step.name;
-        quote_spanned!(step.span()=> #name: __slots.#name.into_inner())
+        let (name, slots) = (&step.name, local(saga, "__slots", step.span()));
+        quote_spanned!(step.span()=> #name: #slots.#name.into_inner())
     });
     let outputs_ident = names::outputs_ident(&saga.ident);
-    let last: Vec<&FlowStep> =
-        saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index]).collect();
-    let output = match &last[..] {
-        [one] => {
-            let name = &one.name;
-            quote_spanned!(one.span()=> __slots.#name.take())
-        }
-        many => {
-            let each = many.iter().map(|step| {
-                let name = &step.name;
-                quote_spanned!(step.span()=> __slots.#name.take()?)
-            });
-            quote!(::core::option::Option::Some((#(#each),*)))
-        }
-    };
-    // All of it at the last step: what is wrong with that one's output is said of the whole signature.
-    let end = last.last().map_or_else(Span::call_site, |step| step.span());
-    let output_of = quote_spanned! {end=>
-        fn output(__slots: &mut Self::Slots) -> ::core::option::Option<#output_type> { #output }
-    };
+    let output_of = output_of(saga, output_type);
     // Parameters are named at the user's tokens, as are their uses.
-    let named = |name: &str| syn::Ident::new(name, saga.ident.span());
+    let named = |name: &str| local(saga, name, saga.ident.span());
     let (call, slots, payload, codec) =
         (named("__call"), named("__slots"), named("__payload"), named("__codec"));
     quote! {
@@ -240,6 +237,31 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
         }
 
         #output_of
+    }
+}
+
+/// `Saga::output`.
+fn output_of(saga: &Saga, output_type: &TokenStream) -> TokenStream {
+    let last: Vec<&FlowStep> =
+        saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index]).collect();
+    let output = match &last[..] {
+        [one] => {
+            let (name, slots) = (&one.name, local(saga, "__slots", one.span()));
+            quote_spanned!(one.span()=> #slots.#name.take())
+        }
+        many => {
+            let each = many.iter().map(|step| {
+                let (name, slots) = (&step.name, local(saga, "__slots", step.span()));
+                quote_spanned!(step.span()=> #slots.#name.take()?)
+            });
+            quote!(::core::option::Option::Some((#(#each),*)))
+        }
+    };
+    // All of it at the last step: what is wrong with that one's output is said of the whole signature.
+    let end = end(saga);
+    let slots = local(saga, "__slots", end);
+    quote_spanned! {end=>
+        fn output(#slots: &mut Self::Slots) -> ::core::option::Option<#output_type> { #output }
     }
 }
 

@@ -19,19 +19,29 @@ pub(super) fn expand(step: &Step) -> TokenStream {
     let outline = step_outline(step);
     let definition = step_definition(step);
     let output = output(step);
+    // A step that names its saga is known in any: whether it belongs there is said once, by the flow.
+    // Its type has what it is about as a parameter, so that it is as private as that.
+    let (impl_generics, sees, own, field) = if signature.generics.params.is_empty() {
+        let types = signature.data.iter().map(|Datum { ty, .. }| ty);
+        let own = quote!(<__Private = (#saga, #output, #(#types,)*)>);
+        let field = quote!(private: ::core::marker::PhantomData<fn() -> __Private>);
+        (quote!(<SagaOfFlow>), quote!(SagaOfFlow), own, field)
+    } else {
+        (quote!(#impl_generics), quote!(#saga), TokenStream::new(), TokenStream::new())
+    };
     let record = record(step);
     let args = signature.data.iter().map(|Datum { ty, .. }| quote!(&'step #ty));
     let data = data(step);
     let positions = signature.data.iter().enumerate().map(|(index, Datum { ty, .. })| {
         quote! {
             #[automatically_derived]
-            impl #impl_generics #library::__private::Arg<#saga, #index> for #ident #where_clause {
+            impl #impl_generics #library::__private::Arg<#sees, #index> for #ident #where_clause {
                 type Data = #ty;
             }
         }
     });
     let header = quote_spanned! {ident.span()=>
-        impl #impl_generics #library::__private::Step<#saga> for #ident #where_clause
+        impl #impl_generics #library::__private::Step<#sees> for #ident #where_clause
     };
     let words = words::of(step);
     let methods = if step.is_callable {
@@ -41,11 +51,27 @@ pub(super) fn expand(step: &Step) -> TokenStream {
         let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
         quote!(#signature { async { ::core::unreachable!("this step does not compile") } })
     };
+    let mut body = Group::new(
+        Delimiter::Brace,
+        quote! {
+            type Saga = #saga;
+            type Args<'step> = (#(#args,)*) where #saga: 'step;
+            type Data = #data;
+            type Certainty = #library::__private::Sure;
+            type Output = #output;
+
+            const RECORD: #library::__private::Record<#output> = #record;
+
+            #methods
+        },
+    );
+    // From the header to the brace at its end: where the compiler shows what the step is a step of.
+    body.set_span(ident.span());
     quote! {
         #[doc(hidden)]
         #[doc = #documentation]
-        #[allow(non_camel_case_types, dead_code, unreachable_pub)]
-        #visibility struct #ident {}
+        #[allow(non_camel_case_types, dead_code, private_interfaces, unreachable_pub)]
+        #visibility struct #ident #own { #field }
 
         const _: () = {
             #words
@@ -63,16 +89,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 
             #[automatically_derived]
             #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
-            #header {
-                type Args<'step> = (#(#args,)*) where #saga: 'step;
-                type Data = #data;
-                type Certainty = #library::__private::Sure;
-                type Output = #output;
-
-                const RECORD: #library::__private::Record<#output> = #record;
-
-                #methods
-            }
+            #header #body
         };
     }
 }
@@ -309,6 +326,7 @@ fn method(
     }
 }
 
-fn path_span(path: &ExprPath) -> Span {
+/// Where a path is named.
+pub(super) fn path_span(path: &ExprPath) -> Span {
     path.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span())
 }

@@ -35,6 +35,7 @@ pub(super) fn step(library: &Path, visibility: &Visibility, ident: &Ident) -> To
             }
 
             impl<S> #library::__private::Step<S> for #ident {
+                type Saga = S;
                 type Args<'step> = () where S: 'step;
                 type Data = ();
                 type Certainty = #library::__private::Unsure;

@@ -2,8 +2,9 @@
 //! refused. Only their names are shown with those words.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 
+use super::step::path_span;
 use crate::model::{Step, Undo};
 
 /// Those that the step needs.
@@ -88,6 +89,15 @@ fn verify(step: &Step) -> Option<TokenStream> {
     let returns = format!("{who} returns `{{Self}}`");
     let classified =
         classified(step, &quote!(ClassifiedByVerify), &format!("the error of {who}").replace(',', ""));
+    // At the user's token: the compiler shows where the implementation stands.
+    let implementation = quote_spanned! {path_span(path)=>
+        impl<T, E> ReturnedByVerify<T> for ::core::result::Result<::core::option::Option<T>, E> {
+            type Error = E;
+            fn answer(self) -> Self {
+                self
+            }
+        }
+    };
     Some(quote! {
         #[diagnostic::on_unimplemented(message = #takes, label = "`verify` takes what its step takes")]
         trait TakenByVerify<Given> {
@@ -107,12 +117,7 @@ fn verify(step: &Step) -> Option<TokenStream> {
             fn answer(self) -> ::core::result::Result<::core::option::Option<Output>, Self::Error>;
         }
         #[diagnostic::do_not_recommend]
-        impl<T, E> ReturnedByVerify<T> for ::core::result::Result<::core::option::Option<T>, E> {
-            type Error = E;
-            fn answer(self) -> Self {
-                self
-            }
-        }
+        #implementation
         #classified
     })
 }

@@ -111,3 +111,79 @@ fn parse_sources(input: ParseStream<'_>) -> syn::Result<Option<Vec<SourceName>>>
     let names = content.parse_terminated(Ident::parse, Token![,])?;
     Ok(Some(names.into_iter().map(SourceName).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The flow as it was read, written again, and how many mistakes were reported.
+    fn read(text: &str) -> (Option<String>, usize) {
+        let mut mistakes = Mistakes::default();
+        let tokens = text.parse().expect("the texts of these tests are tokens");
+        let flow = parse_flow(tokens, Span::call_site(), &mut mistakes);
+        (flow.map(|flow| write(&flow)), mistakes.count())
+    }
+
+    fn write(flow: &Flow) -> String {
+        let stage = |stage: &Vec<Branch>| match &stage[..] {
+            [one] => branch(one),
+            many => format!("({})", many.iter().map(branch).collect::<Vec<_>>().join(" & ")),
+        };
+        flow.stages.iter().map(stage).collect::<Vec<_>>().join(" -> ")
+    }
+
+    fn branch(branch: &Branch) -> String {
+        let path: Vec<_> = branch.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let sources = branch.sources.as_ref().map_or_else(String::new, |sources| {
+            let names: Vec<_> = sources.iter().map(|SourceName(name)| name.to_string()).collect();
+            format!("({})", names.join(", "))
+        });
+        let renamed = if path.last().is_some_and(|last| branch.name == last) {
+            String::new()
+        } else {
+            format!(" as {}", branch.name)
+        };
+        format!("{}{sources}{renamed}", path.join("::"))
+    }
+
+    #[test]
+    fn a_flow_is_read_as_it_is_written() {
+        let flows = [
+            "a",
+            "a -> b -> c",
+            "a -> (b & c) -> d(b, c)",
+            "(a & b(input)) -> c",
+            "shop::steps::a -> b(a, input) as again -> c()",
+            "a -> (b(a) as left & b(a) as right)",
+        ];
+        for flow in flows {
+            assert_eq!(read(flow), (Some(flow.to_owned()), 0));
+        }
+    }
+
+    #[test]
+    fn sources_may_stand_behind_the_new_name() {
+        assert_eq!(read("a -> b as again(a, input)"), (Some("a -> b(a, input) as again".to_owned()), 0));
+    }
+
+    #[test]
+    fn where_it_is_clear_what_was_meant_the_rest_is_read_too() {
+        let mistaken = [
+            ("a, b", "a -> b", 1),
+            ("a -> b & c -> d", "a -> (b & c) -> d", 1),
+            ("a ->", "a", 1),
+            ("a, b, c & d ->", "a -> b -> (c & d)", 4),
+            ("a b -> c", "a", 1),
+        ];
+        for (flow, meant, mistakes) in mistaken {
+            assert_eq!(read(flow), (Some(meant.to_owned()), mistakes), "{flow}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_one_mistake() {
+        for flow in ["", "-> a", "(a -> b)", "a -> (b c)", "a(1)", "()", "a as", "a -> ()"] {
+            assert_eq!(read(flow), (None, 1), "{flow}");
+        }
+    }
+}

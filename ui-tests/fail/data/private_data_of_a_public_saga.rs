@@ -1,0 +1,22 @@
+//! The input and the outputs of a saga are no more private than the saga: whoever may start it may see them.
+
+use saga::{StepError, saga, step};
+
+mod shop {
+    use super::*;
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Order;
+
+    #[saga(steps(create_order))]
+    pub(crate) struct Shop;
+
+    #[step(compensate = none)]
+    async fn create_order(_shop: &Shop, _cart: &u64) -> Result<Order, StepError> {
+        todo!()
+    }
+}
+
+fn main() {
+    _ = shop::Shop;
+}
