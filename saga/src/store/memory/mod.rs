@@ -172,6 +172,11 @@ impl MemoryStore {
     }
 
     fn claim_now(&self, claim: &Claim) -> Vec<SagaId> {
+        self.take(claim, self.find_free(claim))
+    }
+
+    /// Sagas that looked free, those that wait longest first.
+    fn find_free(&self, claim: &Claim) -> Vec<SagaId> {
         let now = self.clock.now();
         let alive: HashSet<WorkerId> =
             lock(&self.leases).iter().filter(|(_, until)| **until > now).map(|(worker, _)| *worker).collect();
@@ -186,14 +191,20 @@ impl MemoryStore {
         }
         free.sort_unstable();
         free.truncate(claim.limit);
-        let mut claimed = Vec::with_capacity(free.len());
-        for (_, saga) in free {
+        free.into_iter().map(|(_, saga)| saga).collect()
+    }
+
+    /// Gives to the claimant those of `found` that are free still. Each is looked at again under its lock, and so is
+    /// its owner's lease: both were open to others meanwhile.
+    fn take(&self, claim: &Claim, found: Vec<SagaId>) -> Vec<SagaId> {
+        let mut claimed = Vec::with_capacity(found.len());
+        for saga in found {
             let mut shard = self.shard(saga);
-            // Looked at again: the shard was open to others meanwhile.
-            let Some(entry) = shard.sagas.get_mut(&saga).filter(|entry| entry.is_free(now, is_dead)) else {
+            let at = self.clock.now();
+            let is_dead = |owner: WorkerId| lock(&self.leases).get(&owner).is_none_or(|until| *until <= at);
+            let Some(entry) = shard.sagas.get_mut(&saga).filter(|entry| entry.is_free(at, is_dead)) else {
                 continue;
             };
-            let at = self.clock.now();
             self.extend(entry, std::iter::once(Event::Claimed { worker: claim.worker }), at);
             let before = entry.head.owner.replace(claim.worker);
             entry.updated_at = at;
@@ -408,6 +419,56 @@ impl QueryStore for MemoryStore {
 mod tests {
     use super::*;
     use crate::policy::hours;
+
+    /// A saga of this worker, or of nobody.
+    async fn saga_of(store: &MemoryStore, owner: Option<WorkerId>) -> SagaId {
+        let started = SagaStarted {
+            definition: "order".into(),
+            version: 1,
+            fingerprint: "0".parse().unwrap(),
+            codec: "json".into(),
+            labels: crate::Labels::new(),
+            key: None,
+            start_at: Timestamp::from_micros(0),
+            deadline: None,
+            owner,
+            input: crate::Payload::EMPTY,
+        };
+        let head = crate::store::HeadChange { state: crate::SagaState::Running, owner, wake_at: None };
+        let saga = SagaId::new();
+        let events = vec![Event::SagaStarted(Box::new(started))];
+        let append = Append { saga, expected: 0, events, head: Some(head), answered: None };
+        store.append_one(&append).await.unwrap().unwrap();
+        saga
+    }
+
+    #[tokio::test]
+    async fn a_saga_that_another_worker_took_since_it_was_found_is_not_given_twice() {
+        let store = MemoryStore::new();
+        let saga = saga_of(&store, None).await;
+        let claim = |worker| Claim { worker, definitions: None, limit: 9 };
+        let (slow, quick) = (WorkerId::new(), WorkerId::new());
+        store.heartbeat(slow, hours(1)).await.unwrap();
+        let found = store.find_free(&claim(slow));
+        assert_eq!(found, [saga]);
+        // Begins to live, and claims, between the two looks of the other.
+        store.heartbeat(quick, hours(1)).await.unwrap();
+        assert_eq!(store.claim(&claim(quick)).await.unwrap(), [saga]);
+        assert_eq!(store.take(&claim(slow), found), []);
+        assert_eq!(store.instance(saga).await.unwrap().unwrap().owner, Some(quick));
+    }
+
+    #[tokio::test]
+    async fn a_saga_whose_owner_renewed_its_lease_since_it_was_found_stays_with_it() {
+        let store = MemoryStore::new();
+        let (owner, other) = (WorkerId::new(), WorkerId::new());
+        let saga = saga_of(&store, Some(owner)).await;
+        let claim = Claim { worker: other, definitions: None, limit: 9 };
+        let found = store.find_free(&claim);
+        assert_eq!(found, [saga]);
+        store.heartbeat(owner, hours(1)).await.unwrap();
+        assert_eq!(store.take(&claim, found), []);
+    }
 
     #[tokio::test]
     async fn the_leases_of_dead_workers_are_forgotten() {
