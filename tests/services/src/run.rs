@@ -73,26 +73,3 @@ macro_rules! tests {
         ::std::vec![$($crate::Test::new(::std::stringify!($test), $test)),+]
     };
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(service: &Result<String, Missing>, is_required: bool) -> (bool, u64, u64, u64) {
-        let tests = vec![
-            Test::new("passes", |url| async move { assert_eq!(url, "x://y:1") }),
-            Test::new("panics", |_| async { panic!("as it should") }),
-        ];
-        let trials = tests.into_iter().map(|test| test.trial(service, is_required)).collect();
-        let told = libtest_mimic::run(&Arguments { quiet: true, ..Arguments::default() }, trials);
-        (told.has_failed(), told.num_passed, told.num_failed, told.num_ignored)
-    }
-
-    #[test]
-    fn tests_run_with_their_server_and_are_ignored_or_fail_without() {
-        assert_eq!(outcome(&Ok("x://y:1".to_owned()), false), (true, 1, 1, 0));
-        let missing = || Err(crate::service::nobody());
-        assert_eq!(outcome(&missing(), false), (false, 0, 0, 2));
-        assert_eq!(outcome(&missing(), true), (true, 0, 2, 0));
-    }
-}

@@ -118,22 +118,21 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// A server that is not there, for tests of what happens then.
-#[cfg(test)]
-pub(crate) fn nobody() -> Missing {
-    // Port 1 is reserved, and nobody listens there.
-    Missing {
-        service: "Redis",
-        url: without_password("redis://me:secret@127.0.0.1:1"),
-        reason: connect("redis://127.0.0.1:1").unwrap_err(),
-        variable: "SAGA_REDIS_URL",
-        start: "redis-server",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A server that is not there.
+    fn nobody() -> Missing {
+        // Port 1 is reserved, and nobody listens there.
+        Missing {
+            service: "Redis",
+            url: without_password("redis://me:secret@127.0.0.1:1"),
+            reason: connect("redis://127.0.0.1:1").unwrap_err(),
+            variable: "SAGA_REDIS_URL",
+            start: "redis-server",
+        }
+    }
 
     #[test]
     fn the_address_is_what_stands_behind_the_user() {
