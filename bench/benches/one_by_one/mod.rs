@@ -1,0 +1,107 @@
+//! The same store without group commit: each append is a commit of its own, one after the other.
+
+use std::time::Duration;
+
+use saga::machine::{Record, Request};
+use saga::store::{
+    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
+    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+};
+use saga::{SagaId, Timestamp, WorkerId};
+use saga_sqlite::SqliteStore;
+use tokio::sync::Mutex;
+
+pub(crate) struct OneByOne {
+    store: SqliteStore,
+    /// Else the store's own writer would gather what waits for it.
+    turn: Mutex<()>,
+}
+
+impl OneByOne {
+    pub(crate) fn new(store: SqliteStore) -> Self {
+        Self { store, turn: Mutex::new(()) }
+    }
+}
+
+impl JournalStore for OneByOne {
+    fn name(&self) -> &'static str {
+        "one by one"
+    }
+
+    fn traits(&self) -> StoreTraits {
+        StoreTraits::exclusive().without_batches()
+    }
+
+    fn append<'a>(
+        &'a self,
+        batch: &'a [Append],
+    ) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(batch.len());
+            for append in batch {
+                answers.push(self.append_one(append).await?);
+            }
+            Ok(answers)
+        })
+    }
+
+    fn append_one<'a>(
+        &'a self,
+        append: &'a Append,
+    ) -> BoxFuture<'a, StoreResult<Result<Timestamp, Refusal>>> {
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            self.store.append_one(append).await
+        })
+    }
+
+    fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>> {
+        self.store.load(saga)
+    }
+
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
+        self.store.claim(claim)
+    }
+
+    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
+        self.store.heartbeat(worker, lease)
+    }
+
+    fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
+        self.store.retire(worker)
+    }
+
+    fn request<'a>(&'a self, saga: SagaId, request: &'a Request) -> BoxFuture<'a, StoreResult<Option<u64>>> {
+        self.store.request(saga, request)
+    }
+
+    fn requests(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<(u64, Request)>>> {
+        self.store.requests(saga)
+    }
+}
+
+impl QueryStore for OneByOne {
+    fn instance(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Option<SagaInstance>>> {
+        self.store.instance(saga)
+    }
+
+    fn list<'a>(&'a self, filter: &'a SagaFilter) -> BoxFuture<'a, StoreResult<SagaPage>> {
+        self.store.list(filter)
+    }
+
+    fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>> {
+        self.store.events(after)
+    }
+
+    fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>> {
+        self.store.counts()
+    }
+
+    fn purge<'a>(&'a self, purge: &'a Purge) -> BoxFuture<'a, StoreResult<u64>> {
+        self.store.purge(purge)
+    }
+
+    fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
+        self.store.ping()
+    }
+}
