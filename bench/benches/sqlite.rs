@@ -32,10 +32,10 @@ fn main() {
         7,
         vec![
             Contender::new("the floor, 64 tasks", 6_400, |units| {
-                runtime.block_on(floor.write(CALLERS, units))
+                runtime.block_on(floor.write(CALLERS, units));
             }),
             Contender::new("sagas, 64 callers", 6_400, |units| {
-                runtime.block_on(drive(&ours, CALLERS, units))
+                runtime.block_on(drive(&ours, CALLERS, units));
             }),
             Contender::new("sagas, 64 callers, a commit for each append", 640, |units| {
                 runtime.block_on(drive(&single, CALLERS, units));
