@@ -203,7 +203,7 @@ impl Keep<'_> {
             Some(codec) => record.encode(codec, &output).map_err(unrecordable)?,
         };
         // Taken already only if two attempts of one step ended well, which the machine does not let happen.
-        slot.get_or_init(|| output);
+        _ = slot.set(output);
         Ok(payload)
     }
 }

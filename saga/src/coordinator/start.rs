@@ -133,14 +133,14 @@ pub(super) async fn begin(
     input: Payload,
     options: StartOptions,
 ) -> Result<(SagaId, Option<Arc<Live>>), StartError> {
-    let id = SagaId::new();
     let begun = if options.delay.is_zero() {
-        start_now(inner, id, definition, flow(), input.clone(), &options).await.map(Some)
+        start_now(inner, definition, flow(), input.clone(), &options).await.map(|(id, live)| (id, Some(live)))
     } else {
-        start_later(inner, id, definition, input.clone(), &options).await.map(|()| None)
+        let id = SagaId::new();
+        start_later(inner, id, definition, input.clone(), &options).await.map(|()| (id, None))
     };
     match begun {
-        Ok(live) => Ok((id, live)),
+        Ok(begun) => Ok(begun),
         Err(StartError::Joined(existing)) => {
             join(inner, existing, &input, options.key.unwrap_or_default()).await?;
             Ok((existing, None))
@@ -152,18 +152,20 @@ pub(super) async fn begin(
 /// Records a saga and drives it in a task of its own, so that a caller who goes away changes nothing.
 pub(super) async fn start_now(
     inner: &Arc<Inner>,
-    id: SagaId,
     definition: &'static Definition,
     flow: Box<dyn crate::engine::OwnedFlow>,
     input: Payload,
     options: &StartOptions,
-) -> Result<Arc<Live>, StartError> {
+) -> Result<(SagaId, Arc<Live>), StartError> {
     let place = place(inner).await?;
     if inner.is_closed() {
         return Err(StartError::ShuttingDown);
     }
+    // Only now: a wait for a place is no part of the saga's time.
+    let now = inner.clock.now();
+    let id = SagaId::new_at(now);
     let owner = Some(inner.worker);
-    let first = started(definition, inner, (owner, inner.clock.now()), input, options);
+    let first = started(definition, inner, (owner, now), input, options);
     // A fresh id is driven by nobody; were it, the starter would be told so.
     let live = inner.live.enter(id).ok_or(StartError::Joined(id))?;
     let task = Task {
@@ -180,7 +182,7 @@ pub(super) async fn start_now(
     };
     task.spawn(inner, Arc::clone(&live));
     live.recorded().await?;
-    Ok(live)
+    Ok((id, live))
 }
 
 /// A place among the concurrent sagas.

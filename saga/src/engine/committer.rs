@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::Timestamp;
-use crate::store::{Append, Refusal, Store, StoreError, StoreResult};
+use crate::store::{Append, BoxFuture, Refusal, Store, StoreError, StoreResult};
 
 /// What the store said to one append.
 pub(crate) type Answer = StoreResult<Result<Timestamp, Refusal>>;
@@ -18,7 +18,8 @@ pub(crate) type Answer = StoreResult<Result<Timestamp, Refusal>>;
 /// The one who writes the appends of all sagas of a coordinator.
 pub(crate) struct Committer {
     store: Arc<dyn Store>,
-    batches: bool,
+    /// Whether the appends of many sagas share a commit; else each is written at once.
+    pub(super) gathers: bool,
     queue: Mutex<Queue>,
     stats: CommitStats,
 }
@@ -55,8 +56,8 @@ const BATCH_MAX: usize = 1_024;
 
 impl Committer {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        let batches = store.traits().batches;
-        Self { store, batches, queue: Mutex::default(), stats: CommitStats::default() }
+        let gathers = store.traits().batches;
+        Self { store, gathers, queue: Mutex::default(), stats: CommitStats::default() }
     }
 
     pub(crate) const fn stats(&self) -> &CommitStats {
@@ -66,8 +67,9 @@ impl Committer {
     /// Writes `append`, and hands it back with the store's answer, which comes only after the commit. `None` for
     /// the append: it is lost with its leader, and the answer says that the outcome is unknown.
     pub(crate) async fn append(&self, append: Append) -> (Option<Append>, Answer) {
-        if !self.batches {
-            return self.write_one(append).await;
+        if !self.gathers {
+            let answer = self.write_one(&append).await;
+            return (Some(append), answer);
         }
         let told = {
             let mut queue = self.queue();
@@ -106,9 +108,9 @@ impl Committer {
             }
         };
         if followers.is_empty() {
-            let answered = self.write_one(own).await;
+            let answer = self.write_one(&own).await;
             drop(lead);
-            return answered;
+            return (Some(own), answer);
         }
         let mut batch = Vec::with_capacity(followers.len() + 1);
         let mut tells = Vec::with_capacity(followers.len());
@@ -132,10 +134,10 @@ impl Committer {
         (own, own_answer)
     }
 
-    async fn write_one(&self, append: Append) -> (Option<Append>, Answer) {
+    /// Writes `append` at once, with nothing else.
+    pub(super) fn write_one<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Answer> {
         self.count(1);
-        let answer = self.store.append_one(&append).await;
-        (Some(append), answer)
+        self.store.append_one(append)
     }
 
     async fn write(&self, batch: &[Append]) -> Vec<Answer> {
@@ -212,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_follower_that_goes_away_passes_the_lead_on() {
-        let batching = Committer { batches: true, ..Committer::new(Arc::new(MemoryStore::new())) };
+        let batching = Committer { gathers: true, ..Committer::new(Arc::new(MemoryStore::new())) };
         let append =
             || Append { saga: SagaId::new(), expected: 1, events: Vec::new(), head: None, answered: None };
         // Somebody writes, another waits, is given the lead, and is dropped before it hears so.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::committer::Committer;
+use super::committer::{Answer, Committer};
 use super::mailbox::{Mailbox, Signal};
 use super::observer::{Observed, Observer};
 use crate::machine::{Event, SagaState};
@@ -92,7 +92,16 @@ impl Durable<'_> {
             head,
             answered: self.answered.take(),
         };
-        let (append, at) = self.write(append).await?;
+        let (append, at) = if self.committer.gathers {
+            // Behind a pointer, as all that waits for a disk: no saga carries its state along.
+            Box::pin(self.write(append)).await?
+        } else {
+            // A store whose commits cost nothing: no queue, and no append that is moved about.
+            match self.committer.write_one(&append).await {
+                Ok(Ok(at)) => (append, at),
+                answer => Box::pin(self.answered(Some(append), answer)).await?,
+            }
+        };
         let started_at = *self.started_at.get_or_insert(at);
         for (event, sequence) in append.events.iter().zip(self.sequence..) {
             let (definition, saga) = (self.definition, self.saga);
@@ -106,13 +115,23 @@ impl Durable<'_> {
     }
 
     async fn write(&self, append: Append) -> Result<(Append, Timestamp), Recording> {
-        // The common way: no copy is kept, for the committer hands the append back. The other ways are behind
-        // pointers, so that no saga carries their states along.
-        let (handed_back, answer) = self.committer.append(append).await;
-        match (handed_back, answer) {
+        // No copy is kept, for the committer hands the append back.
+        match self.committer.append(append).await {
             (Some(append), Ok(Ok(at))) => Ok((append, at)),
-            (Some(append), Ok(Err(refusal))) => Box::pin(self.refused(append, refusal, false)).await,
-            (Some(append), Err(error)) => Box::pin(self.insist(append, error)).await,
+            (handed_back, answer) => Box::pin(self.answered(handed_back, answer)).await,
+        }
+    }
+
+    /// What follows an answer that is not simply yes.
+    async fn answered(
+        &self,
+        append: Option<Append>,
+        answer: Answer,
+    ) -> Result<(Append, Timestamp), Recording> {
+        match (append, answer) {
+            (Some(append), Ok(Ok(at))) => Ok((append, at)),
+            (Some(append), Ok(Err(refusal))) => self.refused(append, refusal, false).await,
+            (Some(append), Err(error)) => self.insist(append, error).await,
             // The whole runtime is going down: leaders are dropped only with it.
             (None, _) => Err(Recording::Halted),
         }
