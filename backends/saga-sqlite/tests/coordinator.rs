@@ -2,100 +2,44 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use common::Directory;
-use saga::__private::{Call, Record};
-use saga::{
-    Codec, Coordinator, Definition, Outcome, Payload, PayloadError, Saga, SagaId, StepDefinition, StepError,
-    StepKind, StepName,
-};
+use saga::{Coordinator, Outcome, SagaId, StepContext, StepError, saga, step};
 use saga_sqlite::SqliteStore;
 use tokio::sync::Notify;
 
 /// Three steps that write down what they do; the second may hang.
+#[saga(steps(first -> second -> third))]
 struct Writing {
     done: Arc<Mutex<Vec<String>>>,
     hangs: bool,
     hanging: Arc<Notify>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Name {
-    First,
-    Second,
-    Third,
+fn add_one(cx: &StepContext<Writing>, number: u64) -> u64 {
+    cx.done.lock().unwrap().push(cx.step().to_owned());
+    number + 1
 }
 
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        ["first", "second", "third"][*self as usize]
-    }
+#[step(compensate = none)]
+async fn first(cx: &StepContext<Writing>, number: &u64) -> Result<u64, StepError> {
+    Ok(add_one(cx, *number))
 }
 
-impl StepName for Name {
-    const ALL: &'static [Self] = &[Self::First, Self::Second, Self::Third];
-
-    fn index(self) -> usize {
-        self as usize
+#[step(compensate = none)]
+async fn second(cx: &StepContext<Writing>, number: &u64) -> Result<u64, StepError> {
+    let number = add_one(cx, *number);
+    if cx.hangs {
+        cx.hanging.notify_one();
+        std::future::pending::<()>().await;
     }
+    Ok(number)
 }
 
-impl Saga for Writing {
-    type Input = u64;
-    type Output = u64;
-    type Outputs = [Option<u64>; 3];
-    type Step = Name;
-    type Slots = [OnceLock<u64>; 3];
-
-    const INPUT: Record<Self::Input> = Record::new();
-
-    fn definition() -> &'static Definition {
-        static DEFINITION: OnceLock<Definition> = OnceLock::new();
-        DEFINITION.get_or_init(|| {
-            let steps =
-                ["first", "second", "third"].map(|name| StepDefinition::new(name, StepKind::Compensatable));
-            Definition::new("writing", 1, steps.to_vec(), vec![vec![0], vec![1], vec![2]])
-        })
-    }
-
-    async fn execute<'a>(call: Call<'a, Self>) -> Result<Payload, StepError> {
-        call.cx.done.lock().unwrap().push(call.cx.step().to_owned());
-        if call.cx.hangs && call.step == 1 {
-            call.cx.hanging.notify_one();
-            std::future::pending::<()>().await;
-        }
-        let before = call.step.checked_sub(1).and_then(|step| call.slots[step].get());
-        let output = before.unwrap_or(call.input) + 1;
-        _ = call.slots[call.step].set(output);
-        call.keep.codec.expect("there is a store").encode(&output).map_err(StepError::permanent)
-    }
-
-    async fn verify<'a>(_call: Call<'a, Self>) -> Result<Option<Payload>, StepError> {
-        Ok(None)
-    }
-
-    async fn compensate<'a>(_call: Call<'a, Self>) -> Result<(), StepError> {
-        Ok(())
-    }
-
-    fn restore(
-        slots: &Self::Slots,
-        step: usize,
-        payload: &Payload,
-        codec: &Codec,
-    ) -> Result<(), PayloadError> {
-        _ = slots[step].set(codec.decode(payload)?);
-        Ok(())
-    }
-
-    fn outputs(slots: Self::Slots) -> Self::Outputs {
-        slots.map(OnceLock::into_inner)
-    }
-
-    fn output(slots: &mut Self::Slots) -> Option<u64> {
-        slots[2].get().copied()
-    }
+#[step(compensate = none)]
+async fn third(cx: &StepContext<Writing>, number: &u64) -> Result<u64, StepError> {
+    Ok(add_one(cx, *number))
 }
 
 fn runtime() -> tokio::runtime::Runtime {
