@@ -8,12 +8,12 @@ pub use std::time::Duration;
 pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
-pub use crate::context::Attempt;
 pub use crate::link::{
     And, Certainty, Fit, Pass, StepResult, Sure, Unsure, given, into_step_error, no_such_step, undoable,
 };
 pub use crate::outline::{FlowOutline, StepOutline};
 pub use crate::record::Record;
+pub use crate::slot::Slot;
 pub use crate::step::{Call, Keep};
 pub use crate::{
     Arg, Codec, Definition, Failure, FailureKind, Payload, PayloadError, Saga, Source, Step, StepContext,

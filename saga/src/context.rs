@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::SagaId;
 use crate::lent::Lent;
-use crate::timer::{AttemptTimer, LentTimer};
+use crate::timer::Deadlines;
 
 /// Labels of a saga: names and values that its starter gave it, found again by `list`.
 pub type Labels = std::collections::BTreeMap<String, String>;
@@ -28,27 +29,47 @@ pub type Labels = std::collections::BTreeMap<String, String>;
 /// ```
 pub struct StepContext<S> {
     saga: Lent<S>,
-    saga_id: SagaId,
+    scope: Lent<SagaScope>,
     step: Lent<str>,
+    index: usize,
+    timeout: Duration,
     number: u32,
     is_undo: bool,
-    timer: LentTimer,
-    cancel: Lent<CancelSignal>,
-    labels: Lent<Labels>,
     key: OnceLock<String>,
+}
+
+/// What all attempts of one saga know of it.
+#[derive(Debug)]
+pub(crate) struct SagaScope {
+    pub(crate) id: SagaId,
+    pub(crate) labels: Labels,
+    pub(crate) cancel: CancelSignal,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl SagaScope {
+    /// The scope of a saga of so many steps, whose drive begins with these deadlines.
+    pub(crate) fn new(id: SagaId, labels: Labels, deadlines: Deadlines) -> Self {
+        Self { id, labels, cancel: CancelSignal::default(), deadlines }
+    }
 }
 
 /// What the engine tells a context of the attempt that it stands for.
 #[derive(Debug, Clone, Copy)]
-#[doc(hidden)]
-pub struct Attempt<'s> {
-    pub saga: SagaId,
-    pub step: &'s str,
-    pub number: u32,
-    pub is_undo: bool,
-    pub timer: AttemptTimer<'s>,
-    pub cancel: &'s CancelSignal,
-    pub labels: &'s Labels,
+pub(crate) struct Attempt<'s> {
+    pub(crate) scope: &'s SagaScope,
+    pub(crate) step: &'s str,
+    pub(crate) index: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) number: u32,
+    pub(crate) is_undo: bool,
+}
+
+impl Attempt<'_> {
+    /// When it is dropped, from now on fixed; `None` where it may take for ever.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.scope.deadlines.deadline(self.index, self.timeout)
+    }
 }
 
 /// A context with the lifetime of what it borrows. It shows the context, and never gives it away.
@@ -60,20 +81,19 @@ pub(crate) struct OpenContext<'s, S> {
 impl<'s, S> OpenContext<'s, S> {
     /// The context of one attempt.
     #[expect(unsafe_code, reason = "the type of a context shows no lifetime")]
-    pub(crate) const fn new(saga: &'s S, attempt: Attempt<'s>) -> Self {
-        let Attempt { saga: saga_id, step, number, is_undo, timer, cancel, labels } = attempt;
+    pub(crate) const fn new(saga: &'s S, attempt: &Attempt<'s>) -> Self {
+        let Attempt { scope, step, index, timeout, number, is_undo } = *attempt;
         // SAFETY: the context is seen through `deref` only, by a reference that lives no longer than `'s`. A context
         // is not `Clone`, so nobody else ever has one.
         let cx = unsafe {
             StepContext {
                 saga: Lent::new(saga),
-                saga_id,
+                scope: Lent::new(scope),
                 step: Lent::new(step),
+                index,
+                timeout,
                 number,
                 is_undo,
-                timer: timer.lend(),
-                cancel: Lent::new(cancel),
-                labels: Lent::new(labels),
                 key: OnceLock::new(),
             }
         };
@@ -98,8 +118,8 @@ impl<S> StepContext<S> {
 
     /// The id of the saga.
     #[must_use]
-    pub const fn saga_id(&self) -> SagaId {
-        self.saga_id
+    pub fn saga_id(&self) -> SagaId {
+        self.scope.id
     }
 
     /// The name of the step.
@@ -126,31 +146,31 @@ impl<S> StepContext<S> {
         self.key.get_or_init(|| {
             // In front, where no step's name can be taken for it.
             let undo = if self.is_undo { "undo-" } else { "" };
-            format!("{undo}{}-{}", self.saga_id, self.step())
+            format!("{undo}{}-{}", self.saga_id(), self.step())
         })
     }
 
     /// When this attempt is dropped; `None` where it may take for ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.timer.deadline()
+        self.scope.deadlines.deadline(self.index, self.timeout)
     }
 
     /// Whether a cancel of the saga has been asked for. The attempt may end early, or go on: its outcome counts.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.cancel.is_set()
+        self.scope.cancel.is_set()
     }
 
     /// Returns once a cancel of the saga is asked for.
     pub async fn cancelled(&self) {
-        self.cancel.wait().await;
+        self.scope.cancel.wait().await;
     }
 
     /// The labels that the saga was started with.
     #[must_use]
     pub fn labels(&self) -> &Labels {
-        &self.labels
+        &self.scope.labels
     }
 }
 
@@ -165,7 +185,7 @@ impl<S> Deref for StepContext<S> {
 impl<S> fmt::Debug for StepContext<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StepContext")
-            .field("saga_id", &self.saga_id)
+            .field("saga_id", &self.saga_id())
             .field("step", &self.step())
             .field("attempt", &self.number)
             .finish_non_exhaustive()
@@ -174,23 +194,22 @@ impl<S> fmt::Debug for StepContext<S> {
 
 /// A flag that is set once and can be waited for.
 #[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct CancelSignal {
+pub(crate) struct CancelSignal {
     is_set: AtomicBool,
     changed: Notify,
 }
 
 impl CancelSignal {
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         self.is_set.store(true, Ordering::Release);
         self.changed.notify_waiters();
     }
 
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.is_set.load(Ordering::Acquire)
     }
 
-    pub async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         loop {
             // Registered before the flag is read, so a `set` between the two is not lost.
             let changed = self.changed.notified();

@@ -53,6 +53,7 @@ mod id;
 mod id_map;
 mod lent;
 mod payload;
+mod slot;
 mod timer;
 
 pub mod policy;

@@ -1,6 +1,6 @@
 //! What the generated links of a flow are made of.
 
-use std::sync::OnceLock;
+use crate::slot::Slot;
 
 use crate::{Failure, StepError};
 
@@ -124,7 +124,7 @@ pub fn into_step_error<E: Failure>(error: E) -> StepError {
 
 /// The output of an earlier step, which the machine has seen done.
 #[doc(hidden)]
-pub fn given<T>(slot: &OnceLock<T>) -> Result<&T, StepError> {
+pub fn given<T>(slot: &Slot<T>) -> Result<&T, StepError> {
     slot.get().ok_or_else(|| broken("a step began before what it takes was there"))
 }
 

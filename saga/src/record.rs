@@ -1,6 +1,6 @@
 //! How an input or an output becomes a payload and comes back.
 
-use std::sync::OnceLock;
+use crate::slot::Slot;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,7 +43,7 @@ impl<T> Record<T> {
     }
 
     /// Puts a recorded output in its slot.
-    pub fn restore(&self, slot: &OnceLock<T>, payload: &Payload, codec: &Codec) -> Result<(), PayloadError> {
+    pub fn restore(&self, slot: &Slot<T>, payload: &Payload, codec: &Codec) -> Result<(), PayloadError> {
         // Taken already where an operator's output is read after the step's own: the slots are new otherwise.
         _ = slot.set(self.decode(codec, payload)?);
         Ok(())

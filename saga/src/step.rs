@@ -1,7 +1,7 @@
 //! What the macros implement: steps, and the sagas made of them.
 
+use crate::slot::Slot;
 use std::future::Future;
-use std::sync::OnceLock;
 
 use crate::definition::{Definition, StepDefinition};
 use crate::link::no_such_step;
@@ -197,7 +197,7 @@ impl Keep<'_> {
     /// Encodes the output and puts it in its slot. An output that has no payload is in no slot either; its step
     /// did take effect, so the error says permanent, and the engine keeps the step in doubt.
     #[inline]
-    pub fn output<T>(&self, slot: &OnceLock<T>, output: T, record: &Record<T>) -> Result<Payload, StepError> {
+    pub fn output<T>(&self, slot: &Slot<T>, output: T, record: &Record<T>) -> Result<Payload, StepError> {
         let payload = match self.codec {
             None => Payload::EMPTY,
             Some(codec) => record.encode(codec, &output).map_err(unrecordable)?,

@@ -6,8 +6,6 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::lent::Lent;
-
 /// When the attempts under way are dropped, one place a step.
 ///
 /// An attempt's time runs from when anybody first looks: the attempt itself, or the engine where it has not ended
@@ -34,25 +32,13 @@ impl Deadlines {
         self.origin
     }
 
-    /// The timer of an attempt that begins now. A step has at most one attempt under way.
-    pub(crate) fn begin(&self, step: usize, timeout: Duration) -> AttemptTimer<'_> {
+    /// An attempt of the step begins: nobody has looked at its time yet. A step has at most one attempt under way.
+    pub(crate) fn begin(&self, step: usize) {
         self.after_origin[step].store(0, Ordering::Relaxed);
-        AttemptTimer { deadlines: self, step, timeout }
     }
-}
 
-/// When one attempt is dropped.
-#[derive(Debug, Clone, Copy)]
-#[doc(hidden)]
-pub struct AttemptTimer<'s> {
-    deadlines: &'s Deadlines,
-    step: usize,
-    timeout: Duration,
-}
-
-impl Deadlines {
     /// The deadline of the step's attempt, from now on fixed.
-    fn deadline(&self, step: usize, timeout: Duration) -> Option<Instant> {
+    pub(crate) fn deadline(&self, step: usize, timeout: Duration) -> Option<Instant> {
         let place = &self.after_origin[step];
         let mut after_origin = place.load(Ordering::Relaxed);
         if after_origin == 0 {
@@ -64,43 +50,5 @@ impl Deadlines {
         }
         let is_bounded = after_origin != FOR_EVER;
         is_bounded.then(|| self.origin.checked_add(Duration::from_nanos(after_origin))).flatten()
-    }
-}
-
-impl AttemptTimer<'_> {
-    /// The deadline, from now on fixed.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.deadline(self.step, self.timeout)
-    }
-
-    /// How long the attempt may take.
-    pub(crate) const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// The same timer without a lifetime in its type.
-    ///
-    /// # Safety
-    ///
-    /// As of [`Lent::new`].
-    #[expect(unsafe_code, reason = "passes the contract on")]
-    pub(crate) const unsafe fn lend(self) -> LentTimer {
-        // SAFETY: by the contract of this function.
-        let deadlines = unsafe { Lent::new(self.deadlines) };
-        LentTimer { deadlines, step: self.step, timeout: self.timeout }
-    }
-}
-
-/// An [`AttemptTimer`] without a lifetime in its type.
-pub(crate) struct LentTimer {
-    deadlines: Lent<Deadlines>,
-    step: usize,
-    timeout: Duration,
-}
-
-impl LentTimer {
-    /// The deadline, from now on fixed.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.deadline(self.step, self.timeout)
     }
 }

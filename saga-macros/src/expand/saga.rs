@@ -123,11 +123,11 @@ fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStre
     let (impl_generics, ty_generics, _) = saga.generics.split_for_impl();
     let fields = saga.steps.iter().map(|step| {
         let (name, output) = (&step.name, links::output_type(saga, step, self_type));
-        quote_spanned!(step.span()=> #name: #library::__private::OnceLock<#output>)
+        quote_spanned!(step.span()=> #name: #library::__private::Slot<#output>)
     });
     let empty = saga.steps.iter().map(|step| {
         let name = &step.name;
-        quote_spanned!(step.span()=> #name: #library::__private::OnceLock::new())
+        quote_spanned!(step.span()=> #name: #library::__private::Slot::new())
     });
     quote! {
         #[doc(hidden)]

@@ -8,7 +8,6 @@ use tokio::sync::Notify;
 
 use super::start::StartError;
 use crate::SagaId;
-use crate::context::CancelSignal;
 use crate::engine::{Mailbox, Signal};
 use crate::id_map::IdMap;
 use crate::machine::State;
@@ -17,7 +16,6 @@ use crate::machine::State;
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     pub(crate) mailbox: Mailbox,
-    pub(crate) cancel: CancelSignal,
     recorded: OnceLock<Mutex<Result<(), Option<StartError>>>>,
     rest: OnceLock<Rest>,
     changed: Notify,

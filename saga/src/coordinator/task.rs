@@ -9,6 +9,7 @@ use super::inner::Inner;
 use super::live::{Live, Rest};
 use super::park;
 use super::start::StartError;
+use crate::context::SagaScope;
 use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, saga_span};
 use crate::machine::{Event, SagaState, State, StuckReason};
 use crate::timer::Deadlines;
@@ -67,19 +68,15 @@ impl Task {
         let Self { id, definition, flow, labels, mut state, first, sequence, head, started_at, place } = self;
         // Dropped last: whoever waits for the drive's end finds the place free, and all told.
         let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
-        let deadlines = Deadlines::new(definition.steps.len());
+        let scope = SagaScope::new(id, labels, Deadlines::new(definition.steps.len()));
         let mut driver = Driver {
-            saga: id,
             definition,
             defaults: &inner.defaults,
             flow: flow.as_flow(),
-            labels: &labels,
-            cancel: &live.cancel,
-            deadlines: &deadlines,
+            scope: &scope,
             mailbox: &live.mailbox,
             workers: Some(&inner.workers),
             clock: inner.clock,
-            begun: deadlines.origin(),
             journal: Journal::Durable(Durable {
                 saga: id,
                 worker: inner.worker,

@@ -1,7 +1,6 @@
 //! One attempt under way: it ends with an outcome, a panic, or its deadline.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,16 +8,12 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::flow::Flow;
+use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::trace;
+use crate::StepError;
 use crate::context::Attempt;
 use crate::machine::Task;
 use crate::store::BoxFuture;
-use crate::timer::AttemptTimer;
-use crate::{Payload, StepError};
-
-/// What an attempt ended with.
-pub(super) type AttemptOutcome = Result<Option<Payload>, StepError>;
 
 /// Which attempt of what.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +34,7 @@ pub(super) enum Begun<'a> {
 /// An attempt: first it waits for a worker, then it runs.
 pub(super) struct Underway<'a> {
     pub(super) of: AttemptOf,
-    timer: AttemptTimer<'a>,
+    told: Attempt<'a>,
     /// When it is dropped if it has not ended; `None` before it has waited for anything.
     deadline: Option<Instant>,
     span: Span,
@@ -49,7 +44,7 @@ pub(super) struct Underway<'a> {
 enum Stage<'a> {
     Queued(Box<Queued<'a>>),
     Active {
-        future: BoxFuture<'a, AttemptOutcome>,
+        future: AttemptFuture<'a>,
         /// Held for as long as the attempt runs, and given back on every way out.
         _worker: Option<SemaphorePermit<'a>>,
     },
@@ -59,16 +54,17 @@ enum Stage<'a> {
 struct Queued<'a> {
     acquire: BoxFuture<'a, Result<SemaphorePermit<'a>, AcquireError>>,
     flow: &'a dyn Flow,
-    told: Attempt<'a>,
 }
 
 impl<'a> Underway<'a> {
-    /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there.
+    /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there. Its code
+    /// runs in the place of `spare`, and is the next spare one, if it ends at once.
     pub(super) fn begin(
         (flow, workers): (&'a dyn Flow, Option<&'a Semaphore>),
-        of: AttemptOf,
-        told: Attempt<'a>,
+        of: &AttemptOf,
+        told: &Attempt<'a>,
         span: Span,
+        spare: &mut Option<AttemptFuture<'a>>,
         cx: &mut Context<'_>,
     ) -> Begun<'a> {
         let worker = match workers.map(|workers| (workers, workers.try_acquire())) {
@@ -76,20 +72,23 @@ impl<'a> Underway<'a> {
             Some((_, Ok(worker))) => Some(worker),
             Some((workers, Err(_))) => {
                 let acquire = Box::pin(workers.acquire());
-                let stage = Stage::Queued(Box::new(Queued { acquire, flow, told }));
-                let mut queued = Self { of, timer: told.timer, deadline: None, span, stage };
+                let stage = Stage::Queued(Box::new(Queued { acquire, flow }));
+                let mut queued = Self { of: *of, told: *told, deadline: None, span, stage };
                 return match queued.poll(cx) {
                     Poll::Ready(outcome) => Begun::Ended(outcome),
                     Poll::Pending => Begun::Underway(queued),
                 };
             }
         };
-        let mut future = flow.attempt(of.step, of.task, told);
-        match poll_attempt(future.as_mut(), &span, cx) {
-            Poll::Ready(outcome) => Begun::Ended(outcome),
+        let mut future = flow.attempt(of.step, of.task, told, spare.take());
+        match poll_attempt(&mut future, &span, cx) {
+            Poll::Ready(outcome) => {
+                *spare = Some(future);
+                Begun::Ended(outcome)
+            }
             Poll::Pending => {
                 let stage = Stage::Active { future, _worker: worker };
-                Begun::Underway(Self { of, timer: told.timer, deadline: told.timer.deadline(), span, stage })
+                Begun::Underway(Self { of: *of, told: *told, deadline: told.deadline(), span, stage })
             }
         }
     }
@@ -102,21 +101,21 @@ impl<'a> Underway<'a> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
         if let Stage::Queued(queued) = &mut self.stage {
             let Poll::Ready(worker) = queued.acquire.as_mut().poll(cx) else { return Poll::Pending };
-            let future = queued.flow.attempt(self.of.step, self.of.task, queued.told);
+            let future = queued.flow.attempt(self.of.step, self.of.task, &self.told, None);
             // The semaphore is never closed; if it were, the attempt runs without a worker's permit.
             self.stage = Stage::Active { future, _worker: worker.ok() };
         }
         let Stage::Active { future, .. } = &mut self.stage else { return Poll::Pending };
-        let poll = poll_attempt(future.as_mut(), &self.span, cx);
+        let poll = poll_attempt(future, &self.span, cx);
         if poll.is_pending() && self.deadline.is_none() {
-            self.deadline = self.timer.deadline();
+            self.deadline = self.told.deadline();
         }
         poll
     }
 
     /// The outcome of an attempt whose deadline passed; its future is dropped with it.
     pub(super) fn timed_out(self) -> AttemptOutcome {
-        let outcome = Err(StepError::in_doubt(no_answer_within(self.timer.timeout()))
+        let outcome = Err(StepError::in_doubt(no_answer_within(self.told.timeout))
             .with_type("saga::Timeout")
             .with_code("SAGA_STEP_TIMEOUT"));
         trace::record_outcome(&self.span, &outcome);
@@ -129,11 +128,7 @@ fn no_answer_within(timeout: Duration) -> String {
 }
 
 /// Polls within the attempt's span, which is told of the outcome.
-fn poll_attempt(
-    future: Pin<&mut (dyn Future<Output = AttemptOutcome> + Send + '_)>,
-    span: &Span,
-    cx: &mut Context<'_>,
-) -> Poll<AttemptOutcome> {
+fn poll_attempt(future: &mut AttemptFuture<'_>, span: &Span, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
     if span.is_disabled() {
         return poll_catching(future, cx);
     }
@@ -145,10 +140,7 @@ fn poll_attempt(
 }
 
 /// A panic is an attempt in doubt: how far the step came is not known. Its future is never polled again.
-fn poll_catching(
-    future: Pin<&mut (dyn Future<Output = AttemptOutcome> + Send + '_)>,
-    cx: &mut Context<'_>,
-) -> Poll<AttemptOutcome> {
+fn poll_catching(future: &mut AttemptFuture<'_>, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
     catch_unwind(AssertUnwindSafe(|| future.poll(cx))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

@@ -6,36 +6,29 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tracing::Span;
 
-use super::attempt::{AttemptOf, AttemptOutcome, Begun, Underway};
-use super::flow::Flow;
+use super::attempt::{AttemptOf, Begun, Underway};
+use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::journal::{Handover, Journal, Recording};
 use super::mailbox::{Mailbox, Signal};
 use super::running::Running;
 use super::trace::StepSpans;
-use crate::context::{Attempt, CancelSignal};
+use crate::context::{Attempt, SagaScope};
 use crate::machine::{Action, By, Event, IllegalEvent, Situation, State, Task, verdict};
 use crate::policy::Defaults;
 use crate::store::Clock;
-use crate::timer::Deadlines;
-use crate::{Definition, Labels, SagaId, StepFailure, Timestamp};
+use crate::{Definition, StepFailure, Timestamp};
 
 /// Everything that one saga needs to be driven.
 pub(crate) struct Driver<'a> {
-    pub(crate) saga: SagaId,
     pub(crate) definition: &'a Definition,
     pub(crate) defaults: &'a Defaults,
     pub(crate) flow: &'a dyn Flow,
-    pub(crate) labels: &'a Labels,
-    pub(crate) cancel: &'a CancelSignal,
-    pub(crate) deadlines: &'a Deadlines,
+    pub(crate) scope: &'a SagaScope,
     pub(crate) mailbox: &'a Mailbox,
     pub(crate) workers: Option<&'a Semaphore>,
     pub(crate) clock: Clock,
-    /// The time at the beginning of the drive.
-    pub(crate) begun: Instant,
     pub(crate) journal: Journal<'a>,
     pub(crate) span: Span,
     /// A wait longer than this is spent in the store and not here.
@@ -83,6 +76,8 @@ struct Drive<'a, 's> {
     state: &'s mut State,
     drafts: Vec<Event>,
     running: Running<'a>,
+    /// Where the code of the next attempt runs: the place of one that has ended.
+    spare: Option<AttemptFuture<'a>>,
     spans: StepSpans,
 }
 
@@ -104,10 +99,11 @@ impl<'a> Driver<'a> {
     ) -> Result<Stop, Halt> {
         let spans = StepSpans::new(self.span.clone());
         let mut drive = Drive {
-            now: self.clock.at(self.begun),
+            now: self.clock.at(self.scope.deadlines.origin()),
             state,
             drafts: Vec::new(),
             running: Running::default(),
+            spare: None,
             spans,
         };
         if let Some(first) = first {
@@ -140,14 +136,11 @@ impl<'a> Driver<'a> {
                 }
                 Action::Attempt { step, number, task } => {
                     let of = AttemptOf { step, task, number };
-                    self.draft_start(&mut drive, of)?;
+                    self.draft_start(&mut drive, &of)?;
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
                     }
-                    let ended = poll_fn(|cx| Poll::Ready(self.begin(&mut drive, of, cx))).await;
-                    if let Some(outcome) = ended {
-                        self.attempt_ended(&mut drive, of, outcome)?;
-                    }
+                    poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
                 }
                 Action::Wait { until } => {
                     self.commit(&mut drive, Handover::Kept).await?;
@@ -185,7 +178,7 @@ impl<'a> Driver<'a> {
     }
 
     /// The record of a start, where one is kept.
-    fn draft_start(&self, drive: &mut Drive<'a, '_>, of: AttemptOf) -> Result<(), IllegalEvent> {
+    fn draft_start(&self, drive: &mut Drive<'a, '_>, of: &AttemptOf) -> Result<(), IllegalEvent> {
         let is_recorded = of.task == Task::Execute
             && self.definition.steps[of.step].at_most_once
             && matches!(self.journal, Journal::Durable(_));
@@ -195,33 +188,33 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Begins an attempt; its outcome, if it ends at once. Many do: those need no place among the running ones.
+    /// Begins an attempt. Many end at once: those need no place among the running ones.
     fn begin(
         &self,
         drive: &mut Drive<'a, '_>,
-        of: AttemptOf,
+        of: &AttemptOf,
         cx: &mut Context<'_>,
-    ) -> Option<AttemptOutcome> {
+    ) -> Result<(), IllegalEvent> {
         let step = &self.definition.steps[of.step];
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),
             Task::Undo => self.defaults.undo_timeout(self.definition, step),
         };
         let told = Attempt {
-            saga: self.saga,
+            scope: self.scope,
             step: &step.name,
+            index: of.step,
+            timeout,
             number: of.number,
             is_undo: of.task == Task::Undo,
-            timer: self.deadlines.begin(of.step, timeout),
-            cancel: self.cancel,
-            labels: self.labels,
         };
+        self.scope.deadlines.begin(of.step);
         let span = drive.spans.attempt(self.definition, of.step, of.task, of.number);
-        match Underway::begin((self.flow, self.workers), of, told, span, cx) {
-            Begun::Ended(outcome) => Some(outcome),
+        match Underway::begin((self.flow, self.workers), of, &told, span, &mut drive.spare, cx) {
+            Begun::Ended(outcome) => self.attempt_ended(drive, of, outcome),
             Begun::Underway(attempt) => {
                 drive.running.add(attempt);
-                None
+                Ok(())
             }
         }
     }
@@ -241,7 +234,7 @@ impl<'a> Driver<'a> {
             return self.release(drive, until).await.map(Some);
         }
         match self.woken(drive, until).await {
-            Woken::Ended(of, outcome) => self.attempt_ended(drive, of, outcome)?,
+            Woken::Ended(of, outcome) => self.attempt_ended(drive, &of, outcome)?,
             // What was signalled is looked at by the loop.
             Woken::Due | Woken::Signalled => {}
         }
@@ -278,7 +271,7 @@ impl<'a> Driver<'a> {
     fn attempt_ended(
         &self,
         drive: &mut Drive<'a, '_>,
-        AttemptOf { step, task, number: attempt }: AttemptOf,
+        &AttemptOf { step, task, number: attempt }: &AttemptOf,
         outcome: AttemptOutcome,
     ) -> Result<(), IllegalEvent> {
         let event = match outcome {
@@ -319,12 +312,12 @@ impl<'a> Driver<'a> {
     /// back to the store: whoever takes it up, at once, restores all outputs from the journal, that one too.
     async fn answer_requests(&mut self, drive: &mut Drive<'a, '_>) -> Result<Option<Stop>, Halt> {
         let Journal::Durable(journal) = &mut self.journal else { return Ok(None) };
-        let requests = match journal.store.requests(self.saga).await {
+        let requests = match journal.store.requests(self.scope.id).await {
             Ok(requests) => requests,
             Err(error) => {
                 // Asked again before the next attempt begins, and when a heartbeat says that there are requests.
                 self.mailbox.put_back(Signal::Requests);
-                tracing::warn!(saga.id = %self.saga, %error, "the requests for a saga cannot be read");
+                tracing::warn!(saga.id = %self.scope.id, %error, "the requests for a saga cannot be read");
                 return Ok(None);
             }
         };
@@ -342,7 +335,7 @@ impl<'a> Driver<'a> {
         }
         self.commit(drive, Handover::Kept).await?;
         if is_cancelled {
-            self.cancel.set();
+            self.scope.cancel.set();
         }
         Ok(None)
     }

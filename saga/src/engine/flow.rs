@@ -4,22 +4,45 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use tokio_util::sync::ReusableBoxFuture;
+
 use crate::context::{Attempt, OpenContext};
 use crate::machine::Task;
 use crate::step::{Call, Keep};
-use crate::store::BoxFuture;
 use crate::{Codec, Payload, PayloadError, Saga, StepError};
+
+/// What an attempt ends with.
+pub(crate) type AttemptOutcome = Result<Option<Payload>, StepError>;
+
+/// An attempt's code under way. Where one has ended, the next of the saga takes its place in memory.
+pub(crate) type AttemptFuture<'a> = ReusableBoxFuture<'a, AttemptOutcome>;
 
 /// A saga's input, its outputs so far, and its code.
 pub(crate) trait Flow: Send + Sync {
-    /// Runs one attempt. What it returns is the payload of the output, `None` from an undo, or from a `verify`
-    /// that found nothing.
+    /// Runs one attempt, in the place of `spare`. What it returns is the payload of the output, `None` from an undo,
+    /// or from a `verify` that found nothing.
     fn attempt<'a>(
         &'a self,
         step: usize,
         task: Task,
-        attempt: Attempt<'a>,
-    ) -> BoxFuture<'a, Result<Option<Payload>, StepError>>;
+        attempt: &Attempt<'a>,
+        spare: Option<AttemptFuture<'a>>,
+    ) -> AttemptFuture<'a>;
+}
+
+/// `future`, in the place of `spare`.
+#[inline]
+pub(crate) fn in_place_of<'a>(
+    spare: Option<AttemptFuture<'a>>,
+    future: impl Future<Output = AttemptOutcome> + Send + 'a,
+) -> AttemptFuture<'a> {
+    match spare {
+        Some(mut spare) => {
+            spare.set(future);
+            spare
+        }
+        None => ReusableBoxFuture::new(future),
+    }
 }
 
 /// A flow that stands on its own.
@@ -61,21 +84,21 @@ impl<P: Deref<Target = S> + Send + Sync, S: Saga> Flow for TypedFlow<P, S> {
         &'a self,
         step: usize,
         task: Task,
-        attempt: Attempt<'a>,
-    ) -> BoxFuture<'a, Result<Option<Payload>, StepError>> {
+        attempt: &Attempt<'a>,
+        spare: Option<AttemptFuture<'a>>,
+    ) -> AttemptFuture<'a> {
         let keep = Keep { codec: self.codec.as_ref() };
         let (input, slots) = (&self.input, &self.slots);
+        // Made here and not within: what a future captures and what it makes lie side by side, and are copied.
+        let cx = OpenContext::new(&*self.saga, attempt);
         match task {
-            Task::Execute => Box::pin(async move {
-                let cx = OpenContext::new(&*self.saga, attempt);
+            Task::Execute => in_place_of(spare, async move {
                 S::execute(Call { cx: &cx, input, slots, step, keep }).await.map(Some)
             }),
-            Task::Verify => Box::pin(async move {
-                let cx = OpenContext::new(&*self.saga, attempt);
-                S::verify(Call { cx: &cx, input, slots, step, keep }).await
-            }),
-            Task::Undo => Box::pin(async move {
-                let cx = OpenContext::new(&*self.saga, attempt);
+            Task::Verify => {
+                in_place_of(spare, async move { S::verify(Call { cx: &cx, input, slots, step, keep }).await })
+            }
+            Task::Undo => in_place_of(spare, async move {
                 S::compensate(Call { cx: &cx, input, slots, step, keep }).await.map(|()| None)
             }),
         }

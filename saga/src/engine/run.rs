@@ -6,7 +6,7 @@ use super::driver::{Driver, Stop};
 use super::flow::TypedFlow;
 use super::journal::Journal;
 use super::mailbox::Mailbox;
-use crate::context::CancelSignal;
+use crate::context::SagaScope;
 use crate::machine::{State, StuckReason};
 use crate::outcome::{Outcome, outcome};
 use crate::policy::Defaults;
@@ -50,26 +50,23 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
 
     let definition = S::definition();
     let mut flow = TypedFlow::<&S, S>::new(saga, input, None);
-    let (mailbox, cancel, labels) = (Mailbox::default(), CancelSignal::default(), Labels::new());
+    let mailbox = Mailbox::default();
     let deadlines = Deadlines::new(definition.steps.len());
     let begun = deadlines.origin();
     let clock = Clock::of_thread(begun);
     let now = clock.at(begun);
     let id = SagaId::new_at(now);
+    let scope = SagaScope::new(id, Labels::new(), deadlines);
     let deadline = definition.timeout.map(|timeout| now.saturating_add(timeout));
     let mut state = State::in_memory(definition, deadline);
     let mut driver = Driver {
-        saga: id,
         definition,
         defaults: &DEFAULTS,
         flow: &flow,
-        labels: &labels,
-        cancel: &cancel,
-        deadlines: &deadlines,
+        scope: &scope,
         mailbox: &mailbox,
         workers: None,
         clock,
-        begun,
         journal: Journal::Nowhere,
         span: super::trace::saga_span(definition, id),
         wait_max: Duration::MAX,

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::attempt::{AttemptOf, AttemptOutcome, Underway};
+use super::attempt::{AttemptOf, Underway};
+use super::flow::AttemptOutcome;
 use crate::machine::StepSet;
 
 /// The attempts under way, and one timer for all of them.

@@ -12,7 +12,7 @@ pub(super) const TIMEOUT: &str = "timeout";
 impl State {
     pub(super) fn forward(&self, definition: &Definition, situation: &Situation<'_>) -> Action {
         let is_late = self.deadline.is_some_and(|deadline| deadline <= situation.now);
-        if self.is_past_pivot(definition) {
+        if self.is_past_pivot() {
             match &self.turn {
                 Some(Turn::Cancelled(_)) => return refuse(CANCEL),
                 Some(Turn::TimedOut) => return refuse(TIMEOUT),
@@ -34,7 +34,7 @@ impl State {
         let open = stage.iter().copied().filter(|&step| self.steps[step].status != StepStatus::Done);
         let action = self.begin_first(open, situation, |step| self.forward_attempt(step));
         match action.unwrap_or(Action::Wait { until: None }) {
-            Action::Wait { until } if !self.is_past_pivot(definition) => {
+            Action::Wait { until } if !self.is_past_pivot() => {
                 Action::Wait { until: until.into_iter().chain(self.deadline).min() }
             }
             action => action,
@@ -73,7 +73,7 @@ impl State {
         if let Some(action) = self.begin_first(later.into_iter(), situation, ask) {
             return action;
         }
-        if let Some(pivot) = definition.pivot()
+        if let Some(pivot) = self.pivot
             && self.steps[pivot].doubt
         {
             return park(StuckReason::PivotInDoubt { step: definition.steps[pivot].name.to_string() });

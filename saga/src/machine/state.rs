@@ -179,6 +179,8 @@ pub struct State {
     pub(super) phase: Phase,
     pub(super) direction: Direction,
     pub(super) steps: SmallVec<[StepState; 4]>,
+    /// The definition's point of no return, which is asked for at each decision.
+    pub(super) pivot: Option<usize>,
     /// The stage under way, going forward.
     pub(super) stage: usize,
     pub(super) start_at: Timestamp,
@@ -201,6 +203,7 @@ impl State {
             phase: Phase::New,
             direction: Direction::Forward,
             steps: smallvec![StepState::NEW; definition.steps.len()],
+            pivot: definition.pivot(),
             stage: 0,
             start_at: Timestamp::from_micros(0),
             deadline: None,
@@ -271,8 +274,8 @@ impl State {
 
     /// Whether the point of no return is behind it.
     #[must_use]
-    pub fn is_past_pivot(&self, definition: &Definition) -> bool {
-        definition.pivot().is_some_and(|pivot| self.steps[pivot].status == StepStatus::Done)
+    pub fn is_past_pivot(&self) -> bool {
+        self.pivot.is_some_and(|pivot| self.steps[pivot].status == StepStatus::Done)
     }
 
     /// Whether `step` has an effect that its compensation can and must undo: it is done, or in doubt with a

@@ -2,7 +2,7 @@
 
 use super::{Fit, may_follow};
 use crate::machine::state::Turn;
-use crate::machine::{State, StepState, StepStatus, Then};
+use crate::machine::{State, StepStatus, Then};
 use crate::step::UNRECORDABLE;
 use crate::{Definition, FailureKind, StepFailure};
 
@@ -36,13 +36,7 @@ impl State {
 
     pub(super) fn step_done(&mut self, definition: &Definition, step: usize) -> Fit {
         let state = &mut self.steps[step];
-        *state = StepState {
-            status: StepStatus::Done,
-            doubt: false,
-            retry_at: None,
-            failure: None,
-            ..state.clone()
-        };
+        (state.status, state.doubt, state.retry_at, state.failure) = (StepStatus::Done, false, None, None);
         self.settle_turn();
         self.pass_done_stages(definition);
         Ok(())

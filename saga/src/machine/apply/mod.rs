@@ -49,7 +49,7 @@ impl State {
             }
             (_, Event::Released { .. }) => self.released(),
             (_, Event::Stuck { reason }) => self.parked(reason),
-            (_, Event::RequestRefused { request, .. }) => self.refused(definition, request),
+            (_, Event::RequestRefused { request, .. }) => self.refused(request),
             (Phase::Abandoned, Event::Ended { state: SagaState::Failed, .. }) => {
                 self.ended(SagaState::Failed)
             }
@@ -114,12 +114,12 @@ impl State {
             Event::VerifyFailed { step, attempt, failure, then } => {
                 self.verify_failed(definition, (*step, *attempt), failure, *then)
             }
-            Event::CancelRequested { reason } if self.is_past_pivot(definition) => {
+            Event::CancelRequested { reason } if self.is_past_pivot() => {
                 _ = reason;
                 Err("the point of no return is behind it")
             }
             Event::CancelRequested { reason } => self.turn(Turn::Cancelled(reason.as_str().into())),
-            Event::DeadlinePassed { .. } if self.is_past_pivot(definition) => {
+            Event::DeadlinePassed { .. } if self.is_past_pivot() => {
                 Err("the point of no return is behind it")
             }
             Event::DeadlinePassed { dropped } => self.deadline_passed(definition, dropped),

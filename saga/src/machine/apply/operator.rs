@@ -10,7 +10,7 @@ impl State {
     /// that made it turn back still does, and so does a step that failed before the point of no return.
     pub(super) fn resumed(&mut self, definition: &Definition) -> Fit {
         self.phase = Phase::Moving;
-        let is_past_pivot = self.is_past_pivot(definition);
+        let is_past_pivot = self.is_past_pivot();
         let goes_on = !matches!(self.turn, Some(Turn::Cancelled(_) | Turn::TimedOut));
         for (state, known) in self.steps.iter_mut().zip(&definition.steps) {
             let is_open = is_past_pivot || (known.kind == StepKind::Pivot && state.doubt);

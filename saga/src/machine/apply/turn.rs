@@ -17,8 +17,8 @@ impl State {
     }
 
     /// A cancel or a deadline met the point of no return, or a request came for nothing.
-    pub(super) fn refused(&mut self, definition: &Definition, request: &str) -> Fit {
-        if self.direction == Direction::Forward && self.is_past_pivot(definition) {
+    pub(super) fn refused(&mut self, request: &str) -> Fit {
+        if self.direction == Direction::Forward && self.is_past_pivot() {
             match (request, &self.turn) {
                 (CANCEL, Some(Turn::Cancelled(_))) => self.turn = None,
                 (TIMEOUT, turn) => {
@@ -43,10 +43,10 @@ impl State {
             (Some(Turn::TimedOut), Cause::TimedOut) => {}
             _ => return Err("the saga turns back for another cause"),
         }
-        if self.is_past_pivot(definition) {
+        if self.is_past_pivot() {
             return Err("the point of no return is behind it");
         }
-        if definition.pivot().is_some_and(|pivot| self.steps[pivot].doubt) {
+        if self.pivot.is_some_and(|pivot| self.steps[pivot].doubt) {
             return Err("nobody knows whether the pivot took effect");
         }
         if self.steps.iter().any(|step| step.status == StepStatus::Started) {

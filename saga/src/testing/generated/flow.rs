@@ -1,8 +1,8 @@
 //! The code of a generated saga: it does what its script says.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
 use tokio::time::sleep;
 
@@ -10,9 +10,9 @@ use super::World;
 use super::plan::{Effect, Mishap};
 use crate::context::{Attempt, OpenContext};
 use crate::coordinator::Registered;
-use crate::engine::{Flow, OwnedFlow};
+use crate::engine::{AttemptFuture, Flow, OwnedFlow, in_place_of};
 use crate::machine::Task;
-use crate::store::BoxFuture;
+use crate::slot::Slot;
 use crate::{Codec, Definition, Payload, PayloadError, StepContext, StepError, StepKind};
 
 /// A generated saga, as a coordinator knows it.
@@ -24,7 +24,7 @@ impl Registered for Scripted {
     }
 
     fn flow(&self, _: &Payload, codec: &Codec) -> Result<Box<dyn OwnedFlow>, PayloadError> {
-        let slots = self.0.plan.definition.steps.iter().map(|_| OnceLock::new()).collect();
+        let slots = self.0.plan.definition.steps.iter().map(|_| Slot::new()).collect();
         Ok(Box::new(ScriptedFlow { world: Arc::clone(&self.0), codec: codec.clone(), slots }))
     }
 }
@@ -32,7 +32,7 @@ impl Registered for Scripted {
 struct ScriptedFlow {
     world: Arc<World>,
     codec: Codec,
-    slots: Vec<OnceLock<u64>>,
+    slots: Vec<Slot<u64>>,
 }
 
 type Context = StepContext<World>;
@@ -126,10 +126,11 @@ impl Flow for ScriptedFlow {
         &'a self,
         step: usize,
         task: Task,
-        attempt: Attempt<'a>,
-    ) -> BoxFuture<'a, Result<Option<Payload>, StepError>> {
-        Box::pin(async move {
-            let cx = OpenContext::new(&*self.world, attempt);
+        attempt: &Attempt<'a>,
+        spare: Option<AttemptFuture<'a>>,
+    ) -> AttemptFuture<'a> {
+        let cx = OpenContext::new(&*self.world, attempt);
+        in_place_of(spare, async move {
             match task {
                 Task::Execute => self.execute(&cx, step).await,
                 Task::Verify => self.verify(&cx, step).await,
