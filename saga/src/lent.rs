@@ -1,5 +1,4 @@
-//! A reference without a lifetime in its type: what all unsafe code of the library is about. Elsewhere there is only
-//! the making of such references, for a context and for its timer.
+//! A reference without a lifetime in its type, made for contexts only.
 //!
 //! Users write `&StepContext<Saga>`; an `async fn` cannot leave out the lifetime of a `&StepContext<'_, Saga>`. So the
 //! type of a context shows none, and what it borrows is held here.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use saga::__private::{Call, Record};
+use saga::__private::{Call, Record, Slot};
 use saga::policy::{fixed, millis, secs};
 use saga::{
     Codec, Coordinator, Definition, MemoryStore, Outcome, Payload, PayloadError, Saga, SagaState,
@@ -30,7 +30,7 @@ enum Third {
 }
 
 #[derive(Default)]
-struct Slots([OnceLock<u64>; 3]);
+struct Slots([Slot<u64>; 3]);
 
 #[derive(Debug, Clone, Copy)]
 enum Name {
@@ -113,7 +113,7 @@ impl Saga for Adding {
     }
 
     fn outputs(slots: Slots) -> Self::Outputs {
-        slots.0.map(OnceLock::into_inner)
+        slots.0.map(Slot::into_inner)
     }
 
     fn output(slots: &mut Slots) -> Option<u64> {
