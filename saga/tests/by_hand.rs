@@ -1,13 +1,16 @@
 //! A saga whose traits are implemented by hand: the engine without the macros.
 
+#![cfg(feature = "testing")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use saga::__private::{Call, Record, Slot};
 use saga::policy::{fixed, millis, secs};
+use saga::testing::watched_memory_store;
 use saga::{
-    Codec, Coordinator, Definition, MemoryStore, Outcome, Payload, PayloadError, Saga, SagaState,
-    StartOptions, StepDefinition, StepError, StepKind, StepName,
+    Codec, Coordinator, Definition, Outcome, Payload, PayloadError, Saga, SagaState, StartOptions,
+    StepDefinition, StepError, StepKind, StepName,
 };
 
 /// Three steps that add to a number; what they do is written to a ledger.
@@ -140,8 +143,11 @@ async fn a_saga_without_a_store_completes_or_is_undone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recorded_saga_completes_and_each_durable_write_is_counted() {
-    let coordinator =
-        Coordinator::builder(MemoryStore::new()).saga(adding(Third::Succeeds).0).build().await.unwrap();
+    let coordinator = Coordinator::builder(watched_memory_store([Adding::definition()]))
+        .saga(adding(Third::Succeeds).0)
+        .build()
+        .await
+        .unwrap();
     let handle = coordinator.start::<Adding>(1).await.unwrap();
     assert_eq!(handle.outcome().await.unwrap(), Outcome::Completed(4));
     assert_eq!(
@@ -167,7 +173,11 @@ async fn failures_are_retried_by_their_kind() {
         (Third::Hangs, 3, SagaState::Failed),
     ] {
         let (saga, ledger) = adding(third);
-        let coordinator = Coordinator::builder(MemoryStore::new()).saga(saga).build().await.unwrap();
+        let coordinator = Coordinator::builder(watched_memory_store([Adding::definition()]))
+            .saga(saga)
+            .build()
+            .await
+            .unwrap();
         let outcome = coordinator.start::<Adding>(1).await.unwrap().outcome().await.unwrap();
         assert_eq!(outcome.state(), state, "{outcome}");
         let tried = ledger.lock().unwrap().iter().filter(|line| *line == "do-third").count();
@@ -177,8 +187,11 @@ async fn failures_are_retried_by_their_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_with_a_key_joins_the_first() {
-    let coordinator =
-        Coordinator::builder(MemoryStore::new()).saga(adding(Third::Succeeds).0).build().await.unwrap();
+    let coordinator = Coordinator::builder(watched_memory_store([Adding::definition()]))
+        .saga(adding(Third::Succeeds).0)
+        .build()
+        .await
+        .unwrap();
     let start = |input| coordinator.start_with::<Adding>(input, StartOptions::new().key("k"));
     let first = start(1).await.unwrap();
     assert_eq!(start(1).await.unwrap().id(), first.id());
@@ -188,7 +201,8 @@ async fn a_start_with_a_key_joins_the_first() {
 #[tokio::test(start_paused = true)]
 async fn a_delayed_start_begins_after_its_delay() {
     let (saga, ledger) = adding(Third::Succeeds);
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(saga).build().await.unwrap();
+    let coordinator =
+        Coordinator::builder(watched_memory_store([Adding::definition()])).saga(saga).build().await.unwrap();
     let handle = coordinator.start_with::<Adding>(1, StartOptions::new().delay(secs(60))).await.unwrap();
     tokio::time::sleep(secs(59)).await;
     assert!(ledger.lock().unwrap().is_empty());
@@ -198,7 +212,8 @@ async fn a_delayed_start_begins_after_its_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_lets_the_running_attempt_end_then_undoes_everything() {
     let (saga, ledger) = adding(Third::Hangs);
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(saga).build().await.unwrap();
+    let coordinator =
+        Coordinator::builder(watched_memory_store([Adding::definition()])).saga(saga).build().await.unwrap();
     let handle = coordinator.start::<Adding>(1).await.unwrap();
     coordinator.cancel(handle.id(), "changed my mind").await.unwrap();
     let outcome = handle.outcome().await.unwrap();
@@ -209,7 +224,8 @@ async fn a_cancel_lets_the_running_attempt_end_then_undoes_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_concurrent_sagas_holds_and_says_so() {
-    let builder = Coordinator::builder(MemoryStore::new()).saga(adding(Third::Hangs).0);
+    let builder =
+        Coordinator::builder(watched_memory_store([Adding::definition()])).saga(adding(Third::Hangs).0);
     let coordinator = builder.max_concurrent_sagas(1).acquire_timeout(millis(100)).build().await.unwrap();
     let first = coordinator.start::<Adding>(1).await.unwrap();
     assert!(matches!(coordinator.start::<Adding>(1).await, Err(saga::StartError::AcquireTimeout { .. })));
@@ -219,7 +235,7 @@ async fn the_limit_of_concurrent_sagas_holds_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_hands_over_what_does_not_end_in_time() {
-    let store: Arc<dyn saga::Store> = Arc::new(MemoryStore::new());
+    let store: Arc<dyn saga::Store> = Arc::new(watched_memory_store([Adding::definition()]));
     let builder = Coordinator::builder_shared(Arc::clone(&store)).saga(adding(Third::Hangs).0);
     let coordinator = builder.shutdown_timeout(millis(100)).build().await.unwrap();
     let id = coordinator.start::<Adding>(1).await.unwrap().id();

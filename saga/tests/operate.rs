@@ -1,6 +1,9 @@
 //! What an operator asks of a parked saga.
 
-use saga::{Coordinator, MemoryStore, Outcome, SagaHandle, StepError, saga, step};
+#![cfg(feature = "testing")]
+
+use saga::testing::watched_memory_store;
+use saga::{Coordinator, Outcome, Saga, SagaHandle, StepError, saga, step};
 
 #[saga(steps(pay -> ship -> tell))]
 struct Shop;
@@ -21,7 +24,8 @@ async fn tell(_shop: &Shop, carrier: &String) -> Result<String, StepError> {
 }
 
 async fn parked() -> (Coordinator, SagaHandle<Shop>) {
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(Shop).build().await.unwrap();
+    let coordinator =
+        Coordinator::builder(watched_memory_store([Shop::definition()])).saga(Shop).build().await.unwrap();
     let order = coordinator.start::<Shop>(12).await.unwrap();
     assert!(matches!(order.outcome().await.unwrap(), Outcome::Stuck(_)));
     (coordinator, order)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use folder::Folder;
 use saga::machine::{Record, invariants};
-use saga::testing::{OpenStore, memory_store};
+use saga::testing::{FaultyStore, OpenStore, memory_store, watched_memory_store};
 use saga::{Coordinator, Saga, SagaId, Store};
 use saga_sqlite::{Durability, SqliteOptions};
 
@@ -48,6 +48,17 @@ pub fn sqlite_store() -> OpenStore {
             Ok(Arc::new(options.open().await?) as Arc<dyn Store>)
         })
     })
+}
+
+/// A store in memory that ends the process where the journal of one of this crate's sagas breaks a rule.
+#[must_use]
+pub fn watched_memory() -> FaultyStore {
+    watched_memory_store([
+        journey::Journey::definition(),
+        order::OrderProcessing::definition(),
+        shipment::Shipment::definition(),
+        trip::Trip::definition(),
+    ])
 }
 
 /// A number from the environment, to test more, or less, than by default.

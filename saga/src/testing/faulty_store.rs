@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::{Access, Faults, Harm, Moment};
+use super::watch::Watch;
 use crate::machine::{Record, Request};
 use crate::store::{
     Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
     Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult, StoreTraits,
 };
-use crate::{SagaId, Timestamp, WorkerId};
+use crate::{Definition, SagaId, Timestamp, WorkerId};
 
 /// A store over another that fails where its [`Faults`] say.
 ///
@@ -33,6 +34,7 @@ pub struct FaultyStore {
     inner: Arc<dyn Store>,
     faults: Faults,
     batches: bool,
+    watch: Watch,
 }
 
 impl FaultyStore {
@@ -40,7 +42,15 @@ impl FaultyStore {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, faults: Faults) -> Self {
         let batches = inner.traits().batches;
-        Self { inner, faults, batches }
+        Self { inner, faults, batches, watch: Watch::default() }
+    }
+
+    /// Holds the journals of sagas of these definitions against [the rules](crate::machine::invariants) after each
+    /// write that took effect, and ends the process where one is broken.
+    #[must_use]
+    pub fn watching(mut self, definitions: impl IntoIterator<Item = &'static Definition>) -> Self {
+        self.watch = Watch::over(definitions.into_iter().collect());
+        self
     }
 
     /// Says that its commits are best shared, whatever `inner` says, and lets others have their turn before each
@@ -133,7 +143,14 @@ impl JournalStore for FaultyStore {
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>> {
         Box::pin(self.pass(
             told(batch),
-            || self.inner.append(batch),
+            || {
+                Box::pin(async {
+                    let answers = self.inner.append(batch).await?;
+                    let sagas: Vec<SagaId> = batch.iter().map(|append| append.saga).collect();
+                    self.watch.look_at(self.inner.as_ref(), &sagas).await?;
+                    Ok(answers)
+                })
+            },
             |answers| answers.iter().any(Result::is_ok),
         ))
     }
@@ -144,7 +161,13 @@ impl JournalStore for FaultyStore {
     ) -> BoxFuture<'a, StoreResult<Result<Timestamp, Refusal>>> {
         Box::pin(self.pass(
             told(std::slice::from_ref(append)),
-            || self.inner.append_one(append),
+            || {
+                Box::pin(async {
+                    let answer = self.inner.append_one(append).await?;
+                    self.watch.look_at(self.inner.as_ref(), &[append.saga]).await?;
+                    Ok(answer)
+                })
+            },
             Result::is_ok,
         ))
     }
@@ -155,7 +178,14 @@ impl JournalStore for FaultyStore {
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
         let call = ("claim".to_owned(), Access::Write);
-        Box::pin(self.pass(call, || self.inner.claim(claim), |claimed| !claimed.is_empty()))
+        let claimed = || -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
+            Box::pin(async {
+                let claimed = self.inner.claim(claim).await?;
+                self.watch.look_at(self.inner.as_ref(), &claimed).await?;
+                Ok(claimed)
+            })
+        };
+        Box::pin(self.pass(call, claimed, |claimed| !claimed.is_empty()))
     }
 
     fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {

@@ -18,6 +18,7 @@ mod sameness;
 mod story;
 mod subject;
 mod verdict;
+mod watch;
 
 pub use crash::{CrashTest, crash_at_every_write};
 pub use faults::{Access, Call, Fault, Faults, Harm, Moment};
@@ -27,6 +28,7 @@ pub use ledger::{Deed, Ledger, LedgerEntry};
 pub use opening::{OpenStore, memory_store};
 pub use place::StorePlace;
 pub use report::{CrashFailure, CrashReport};
+pub use watch::watched_memory_store;
 
 #[doc(inline)]
 pub use crate::__durable_store_tests as durable_store_tests;

@@ -6,10 +6,10 @@ use saga::machine::invariants;
 use saga::policy::{hours, secs};
 use saga::testing::{Fault, Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{
-    Coordinator, MemoryStore, Outcome, OutcomeError, Saga as _, SagaFilter, SagaId, StartError, StartOptions,
-    Store,
+    Coordinator, Outcome, OutcomeError, Saga as _, SagaFilter, SagaId, StartError, StartOptions, Store,
 };
 use saga_tests::trip::Trip;
+use saga_tests::watched_memory;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -43,7 +43,7 @@ async fn check((coordinator, store): (&Coordinator, &dyn Store), saga: SagaId, w
 async fn every_saga_of_a_batch_that_got_no_answer_finds_out_for_itself() {
     for seed in 0..20 {
         let (world, faults) = (Ledger::new(), Faults::flaky(seed, 25, 300));
-        let memory: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let memory: Arc<dyn Store> = Arc::new(watched_memory());
         let store = FaultyStore::new(Arc::clone(&memory), faults).with_batches();
         let coordinator = Coordinator::builder(store).saga(Trip::new(&world)).build().await.unwrap();
         let mut starts = JoinSet::new();
@@ -65,7 +65,7 @@ async fn every_saga_of_a_batch_that_got_no_answer_finds_out_for_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn each_append_of_a_batch_gets_its_own_answer() {
-    let (world, memory): (_, Arc<dyn Store>) = (Ledger::new(), Arc::new(MemoryStore::new()));
+    let (world, memory): (_, Arc<dyn Store>) = (Ledger::new(), Arc::new(watched_memory()));
     let store = FaultyStore::new(Arc::clone(&memory), Faults::none()).with_batches();
     let coordinator = Coordinator::builder(store).saga(Trip::new(&world)).build().await.unwrap();
     let mut starts = JoinSet::new();
@@ -89,7 +89,7 @@ async fn each_append_of_a_batch_gets_its_own_answer() {
 async fn a_death_in_the_middle_of_a_batch_loses_no_saga() {
     for (call, moment) in (0..60).flat_map(|call| [(call, Moment::Before), (call, Moment::After)]) {
         let faults = Faults::planned([Fault { call, moment, harm: Harm::Death }]);
-        let (world, memory): (_, Arc<dyn Store>) = (Ledger::new(), Arc::new(MemoryStore::new()));
+        let (world, memory): (_, Arc<dyn Store>) = (Ledger::new(), Arc::new(watched_memory()));
         let store = FaultyStore::new(Arc::clone(&memory), faults.clone()).with_batches();
         let dead = Coordinator::builder(store).saga(Trip::new(&world)).build().await.unwrap();
         let mut starts = JoinSet::new();

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use saga::policy::{hours, secs};
 use saga::testing::{Faults, FaultyStore, Ledger};
 use saga::{
-    Coordinator, EventFilter, MemoryStore, Outcome, SagaFilter, SagaState, StepContext, StepError, Store,
-    saga, step,
+    Coordinator, EventFilter, Outcome, SagaFilter, SagaState, StepContext, StepError, Store, saga, step,
 };
 use saga_tests::journey::Journey;
 use saga_tests::order::{OrderProcessing, OrderRequest};
 use saga_tests::services::Mood;
 use saga_tests::trip::Trip;
-use saga_tests::{BACKENDS, lawful_journal};
+use saga_tests::{BACKENDS, lawful_journal, watched_memory};
 use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
@@ -31,17 +30,22 @@ async fn a_saga_of_n_steps_takes_n_plus_one_durable_appends_on_every_store() {
             let (id, state) = match index {
                 0 => {
                     let handle = coordinator.start::<Trip>(1).await.unwrap();
-                    (handle.id(), handle.outcome().await.unwrap().state())
+                    let state = handle.outcome().await.unwrap().state();
+                    lawful_journal::<Trip>(&coordinator, handle.id()).await;
+                    (handle.id(), state)
                 }
                 1 => {
                     let handle = coordinator.start::<Journey>(1).await.unwrap();
-                    (handle.id(), handle.outcome().await.unwrap().state())
+                    let state = handle.outcome().await.unwrap().state();
+                    lawful_journal::<Journey>(&coordinator, handle.id()).await;
+                    (handle.id(), state)
                 }
                 _ => {
                     let handle = coordinator.start::<OrderProcessing>(OrderRequest { total_amount: 1_200 });
                     let handle = handle.await.unwrap();
+                    let state = handle.outcome().await.unwrap().state();
                     lawful_journal::<OrderProcessing>(&coordinator, handle.id()).await;
-                    (handle.id(), handle.outcome().await.unwrap().state())
+                    (handle.id(), state)
                 }
             };
             assert_eq!(state, SagaState::Completed, "{}: {id}", backend.name);
@@ -96,7 +100,7 @@ async fn only_the_start_of_a_step_that_runs_at_most_once_is_recorded_and_before_
 #[tokio::test(start_paused = true)]
 async fn nothing_is_acknowledged_begun_or_told_before_its_commit() {
     for batches in [false, true] {
-        let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+        let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
         let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
         let store = if batches { store.with_batches() } else { store };
         let journey = Journey::new(&Ledger::new());
@@ -140,7 +144,7 @@ async fn nothing_is_acknowledged_begun_or_told_before_its_commit() {
 #[tokio::test(start_paused = true)]
 async fn no_undo_begins_before_what_leads_to_it_is_durable() {
     let faults = Faults::none();
-    let store = FaultyStore::new(Arc::new(MemoryStore::new()), faults.clone());
+    let store = FaultyStore::new(Arc::new(watched_memory()), faults.clone());
     let journey = Journey::new(&Ledger::new()).with("car", Mood::Refuses);
     let coordinator = Coordinator::builder(store).saga(journey.clone()).build().await.unwrap();
     faults.hold("append at 3");

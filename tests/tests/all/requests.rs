@@ -7,6 +7,7 @@ use saga::testing::{Faults, FaultyStore, Harm, Moment};
 use saga::{Coordinator, Labels, MemoryStore, Payload, Saga as _, SagaId, StartOptions, Timestamp, WorkerId};
 use saga_tests::services::Mood;
 use saga_tests::trip::{Trip, TripStep};
+use saga_tests::watched_memory;
 use tokio::time::timeout;
 
 fn cancel() -> Request {
@@ -60,7 +61,7 @@ async fn a_heartbeat_tells_of_the_second_request_when_the_first_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_could_not_be_read_is_read_before_the_next_step_begins() {
     let faults = Faults::none();
-    let store = FaultyStore::new(std::sync::Arc::new(MemoryStore::new()), faults.clone());
+    let store = FaultyStore::new(std::sync::Arc::new(watched_memory()), faults.clone());
     let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(secs(1)));
     let coordinator = Coordinator::builder(store).saga(trip).build().await.unwrap();
     let handle = coordinator.start::<Trip>(1).await.unwrap();
@@ -74,7 +75,7 @@ async fn a_cancel_that_could_not_be_read_is_read_before_the_next_step_begins() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_could_not_be_read_is_carried_out_later() {
     let faults = Faults::none();
-    let store = FaultyStore::new(std::sync::Arc::new(MemoryStore::new()), faults.clone());
+    let store = FaultyStore::new(std::sync::Arc::new(watched_memory()), faults.clone());
     let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(4)));
     let coordinator = Coordinator::builder(store).saga(trip).build().await.unwrap();
     let delayed = StartOptions::new().delay(secs(10));

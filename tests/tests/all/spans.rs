@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use saga::policy::{fixed, millis, secs};
 use saga::testing::Ledger;
-use saga::{Coordinator, MemoryStore, SagaState};
+use saga::{Coordinator, SagaState};
 use saga_tests::journey::Journey;
 use saga_tests::services::Mood;
+use saga_tests::watched_memory;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -121,7 +122,7 @@ async fn a_saga_is_traced_as_saga_step_and_attempt_with_their_outcomes() {
         .with("car", Mood::Panics)
         .with("undo flight", Mood::Slow(secs(5)));
     let subscribed = tracing::subscriber::set_default(tracer.clone());
-    let builder = Coordinator::builder(MemoryStore::new()).saga(journey).retry(fixed(1, millis(10)));
+    let builder = Coordinator::builder(watched_memory()).saga(journey).retry(fixed(1, millis(10)));
     let coordinator = builder.build().await.unwrap();
     let handle = coordinator.start::<Journey>(1).await.unwrap();
     assert_eq!(handle.outcome().await.unwrap().state(), SagaState::Failed);

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use saga::machine::{SagaState, StepStatus, StuckReason};
 use saga::policy::{CompensationStrategy, OnUndoFailure, custom, fixed, hours, minutes, no_retry, secs};
-use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
+use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment, watched_memory_store};
 use saga::{
-    Cause, Coordinator, CoordinatorBuilder, EventFilter, FailureKind, InspectError, MemoryStore, Missed,
-    OperateError, Outcome, OutcomeError, SagaFilter, SagaId, StartError, StartOptions, StepContext,
-    StepError, saga, step,
+    Cause, Coordinator, CoordinatorBuilder, EventFilter, FailureKind, InspectError, Missed, OperateError,
+    Outcome, OutcomeError, Saga, SagaFilter, SagaId, StartError, StartOptions, StepContext, StepError, saga,
+    step,
 };
 use saga_tests::journey::{Car, Journey, JourneyStep, Room, Seat};
-use saga_tests::lawful_journal;
 use saga_tests::services::Mood;
 use saga_tests::trip::{Trip, TripStep};
+use saga_tests::{lawful_journal, watched_memory};
 use tokio::time::{Instant, sleep, timeout};
 
 fn well() -> Journey {
@@ -22,7 +22,7 @@ fn well() -> Journey {
 }
 
 fn over_memory(journey: &Journey) -> CoordinatorBuilder {
-    Coordinator::builder(MemoryStore::new()).saga(journey.clone())
+    Coordinator::builder(watched_memory()).saga(journey.clone())
 }
 
 fn calls(journey: &Journey) -> Vec<String> {
@@ -118,7 +118,8 @@ async fn unfile(cx: &StepContext<Archive>, _filed: &String) -> Result<(), StepEr
 #[tokio::test(start_paused = true)]
 async fn an_output_over_the_payload_limit_fails_its_step_for_good_and_nothing_is_claimed_of_its_effect() {
     let world = Ledger::new();
-    let builder = Coordinator::builder(MemoryStore::new()).saga(Archive { world: world.clone() });
+    let builder = Coordinator::builder(watched_memory_store([Archive::definition()]))
+        .saga(Archive { world: world.clone() });
     let coordinator = builder.payload_limit(55).build().await.unwrap();
     let run = async |pages| {
         let handle = coordinator.start::<Archive>(pages).await.unwrap();
@@ -168,7 +169,11 @@ fn is_worth_it(error: &StepError) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn retry_if_ends_the_retries_where_it_says_no() {
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(Calling).build().await.unwrap();
+    let coordinator = Coordinator::builder(watched_memory_store([Calling::definition()]))
+        .saga(Calling)
+        .build()
+        .await
+        .unwrap();
     for (limit, attempts) in [(1, 1), (3, 3), (100, 6)] {
         let outcome = coordinator.start::<Calling>(limit).await.unwrap().outcome().await.unwrap();
         let Outcome::Compensated(failure) = outcome else { panic!("not compensated: {outcome}") };
@@ -306,7 +311,7 @@ async fn a_subscriber_gets_what_it_asked_for_in_order_and_a_slow_one_is_told_wha
 #[tokio::test(start_paused = true)]
 async fn health_tells_of_the_store_the_lease_and_the_states() {
     let faults = Faults::none();
-    let store = FaultyStore::new(Arc::new(MemoryStore::new()), faults.clone());
+    let store = FaultyStore::new(Arc::new(watched_memory()), faults.clone());
     let journey = well().with("flight", Mood::Slow(minutes(5)));
     let coordinator =
         Coordinator::builder(store).saga(journey.clone()).step_timeout(hours(1)).build().await.unwrap();
@@ -382,7 +387,7 @@ async fn an_abandoned_saga_fails_with_all_that_is_not_undone() {
 #[tokio::test(start_paused = true)]
 async fn a_supply_of_another_type_than_the_steps_is_refused() {
     let trip = Trip::new(&Ledger::new()).with(TripStep::Pay, Mood::Silent);
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(trip).build().await.unwrap();
+    let coordinator = Coordinator::builder(watched_memory()).saga(trip).build().await.unwrap();
     let handle = coordinator.start::<Trip>(1).await.unwrap();
     assert_eq!(handle.outcome().await.unwrap().state(), SagaState::Stuck);
     let wrong = coordinator.supply(handle.id(), TripStep::Pay, "seventy", "a slip").await;

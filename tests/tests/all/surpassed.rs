@@ -13,9 +13,9 @@ use saga::{
     SagaState, StartError, Store,
 };
 use saga_tests::journey::Journey;
-use saga_tests::lawful_journal;
 use saga_tests::order::{OrderProcessing, OrderRequest};
 use saga_tests::services::Mood;
+use saga_tests::{lawful_journal, watched_memory};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,7 +24,7 @@ fn well() -> Journey {
 }
 
 fn over_memory(journey: &Journey) -> CoordinatorBuilder {
-    Coordinator::builder(MemoryStore::new()).saga(journey.clone())
+    Coordinator::builder(watched_memory()).saga(journey.clone())
 }
 
 /// How the saga ends, and that its journal keeps all rules.
@@ -41,7 +41,7 @@ fn calls(journey: &Journey) -> Vec<String> {
 
 /// A worker dies at an append that begins so; another, with these services, takes its saga up. What that one calls.
 async fn taken_over(first: Journey, second: Journey, append: &'static str) -> (Journey, Outcome<String>) {
-    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
     let dying = Coordinator::builder(store).saga(first).build().await.unwrap();
     faults.fail_next(append, Moment::Before, Harm::Death);
@@ -73,7 +73,7 @@ async fn a_crash_between_two_compensations_is_resumed_exactly_where_it_stood() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_coordinators_with_one_saga_the_stale_ones_write_is_refused() {
-    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
     let (stale, current) =
         (well().with("room", Mood::Slow(secs(10))), well().with("room", Mood::Slow(secs(30))));
@@ -176,7 +176,7 @@ async fn a_start_returns_an_id_at_once_also_of_a_saga_that_will_fail() {
 #[tokio::test(start_paused = true)]
 async fn a_business_error_is_never_retried_and_reaches_the_caller_with_type_code_and_message() {
     let shop = OrderProcessing::default().with("process_payment", Mood::Refuses);
-    let coordinator = Coordinator::builder(MemoryStore::new()).saga(shop.clone()).build().await.unwrap();
+    let coordinator = Coordinator::builder(watched_memory()).saga(shop.clone()).build().await.unwrap();
     let handle = coordinator.start::<OrderProcessing>(OrderRequest { total_amount: 1_200 }).await.unwrap();
     let told = handle.outcome().await.unwrap();
     let recorded = coordinator.handle::<OrderProcessing>(handle.id()).outcome().await.unwrap();
@@ -244,7 +244,7 @@ async fn a_limit_of_two_never_lets_three_run_whichever_way_they_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_drains_within_its_limit_hands_the_rest_over_and_tells_those_who_wait() {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let store: Arc<dyn Store> = Arc::new(watched_memory());
     let journey = well().with("flight", Mood::Slow(secs(2)));
     let builder =
         Coordinator::builder_shared(Arc::clone(&store)).saga(journey.clone()).max_concurrent_sagas(2);

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use saga::policy::{hours, millis, minutes, secs};
 use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
-use saga::{
-    Coordinator, CoordinatorBuilder, MemoryStore, Outcome, SagaHandle, StartError, StartOptions, Store,
-};
+use saga::{Coordinator, CoordinatorBuilder, Outcome, SagaHandle, StartError, StartOptions, Store};
 use saga_tests::services::Mood;
 use saga_tests::trip::{Trip, TripStep};
+use saga_tests::watched_memory;
 use tokio::time::{Instant, sleep, timeout};
 
 /// A coordinator over a store in memory that fails on command.
 fn faulty(trip: Trip) -> (CoordinatorBuilder, Faults) {
     let faults = Faults::none();
-    let store = FaultyStore::new(Arc::new(MemoryStore::new()), faults.clone());
+    let store = FaultyStore::new(Arc::new(watched_memory()), faults.clone());
     (Coordinator::builder(store).saga(trip), faults)
 }
 
@@ -80,7 +79,7 @@ async fn a_saga_that_waits_for_a_place_is_not_taken_for_one_that_kills_its_worke
 #[tokio::test(start_paused = true)]
 async fn a_worker_whose_lease_ran_out_goes_on_with_its_own_sagas() {
     // The store says that the lease is over as soon as it has it, the worker doesn't know: a machine that slept.
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let store: Arc<dyn Store> = Arc::new(watched_memory());
     let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(secs(10)));
     let coordinator = Coordinator::builder_shared(Arc::clone(&store)).saga(trip).build().await.unwrap();
     let handle = coordinator.start::<Trip>(1).await.unwrap();
@@ -90,7 +89,7 @@ async fn a_worker_whose_lease_ran_out_goes_on_with_its_own_sagas() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_owner_whose_append_got_no_answer_does_not_take_the_new_owners_for_its_own() {
-    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
     let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
     let (stale, current) = (slow(secs(10)), slow(minutes(2)));
     let worlds = (stale.world.clone(), current.world.clone());
@@ -120,7 +119,7 @@ async fn a_worker_without_a_lease_claims_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_ends_the_lease_for_good() {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let store: Arc<dyn Store> = Arc::new(watched_memory());
     let slow = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(4)));
     let first = Coordinator::builder_shared(Arc::clone(&store)).saga(slow).build().await.unwrap();
     let saga = first.start::<Trip>(1).await.unwrap().id();
@@ -136,7 +135,7 @@ async fn a_shutdown_ends_the_lease_for_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_coordinator_that_is_gone_keeps_no_saga_from_others() {
-    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
     let first = Coordinator::builder(store).saga(Trip::default()).build().await.unwrap();
     let handle = first.start_with::<Trip>(1, StartOptions::new().delay(millis(2_500))).await.unwrap();
