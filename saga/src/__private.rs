@@ -14,7 +14,7 @@ pub use crate::link::{
 };
 pub use crate::outline::{FlowOutline, StepOutline};
 pub use crate::record::Record;
-pub use crate::step::{Call, Keep};
+pub use crate::step::{Call, InputRecord, Keep};
 pub use crate::{
     Arg, Codec, Definition, Failure, FailureKind, Payload, PayloadError, Saga, Source, Step, StepContext,
     StepDefinition, StepError, StepInfo, StepKind, StepName,

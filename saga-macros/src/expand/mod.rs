@@ -1,5 +1,6 @@
 //! Models become code.
 
+mod ask;
 mod calls;
 mod checks;
 mod definition;
@@ -12,9 +13,9 @@ mod step;
 mod stub;
 mod words;
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{DeriveInput, Ident, ItemFn, ItemStruct};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{DeriveInput, Ident, ItemFn, ItemStruct, Path};
 
 use crate::check::{self, CheckedSaga, CheckedStep};
 use crate::diagnostics::Mistakes;
@@ -84,4 +85,31 @@ fn located(span: Span) -> Span {
 /// struct and its steps may be tokens of several.
 fn local(saga: &Saga, name: &str, at: Span) -> Ident {
     Ident::new(name, saga.ident.span().located_at(at))
+}
+
+/// The library's path at this place: one token of the attribute among those of a type, and what is said of that type
+/// is said of the whole attribute.
+fn library_at(written: &Path, span: Span) -> TokenStream {
+    // The path that nobody wrote is found from everywhere; another one from where it was written.
+    if written.to_token_stream().to_string() == ":: saga" {
+        quote_spanned!(span=> ::saga)
+    } else {
+        at(span, written)
+    }
+}
+
+/// The same tokens at another place.
+fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
+    let moved = tokens.to_token_stream().into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let mut moved = Group::new(group.delimiter(), at(span, group.stream()));
+            moved.set_span(span);
+            TokenTree::Group(moved)
+        }
+        mut token => {
+            token.set_span(token.span().located_at(span));
+            token
+        }
+    });
+    moved.collect()
 }

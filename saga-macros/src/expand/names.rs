@@ -51,7 +51,7 @@ pub(super) fn steps(saga: &Saga) -> TokenStream {
             quote!(#name)
         } else {
             let outline = links::outline(saga, step);
-            quote!(#outline.name)
+            quote_spanned!(step.span()=> #outline.name)
         }
     });
     let indexes = 0..saga.steps.len();

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{ExprPath, Ident, Index, Lifetime};
 
 use super::definition::{step_definition, step_outline};
-use super::{located, words};
+use super::{library_at, located, words};
 use crate::model::{Compensation, Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
@@ -40,8 +40,11 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             }
         }
     });
+    // A step that names its saga is refused as a step of another by words of ours: nobody is told of its neighbours.
+    let is_known = signature.generics.params.is_empty().then(|| quote!(#[diagnostic::do_not_recommend]));
+    let at_ident = library_at(library, ident.span());
     let header = quote_spanned! {ident.span()=>
-        impl #impl_generics #library::__private::Step<#sees> for #ident #where_clause
+        impl #impl_generics #at_ident::__private::Step<#sees> for #ident #where_clause
     };
     let words = words::of(step);
     let methods = if step.is_callable {
@@ -87,6 +90,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 
             #(#positions)*
 
+            #is_known
             #[automatically_derived]
             #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
             #header #body
