@@ -3,10 +3,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
-use super::{links, policy};
+use super::{links, names, policy, type_span};
 use crate::check::calls;
 use crate::model::Saga;
 
@@ -21,19 +20,26 @@ pub(super) fn flow(saga: &Saga) -> TokenStream {
     let stages = saga.stages.iter().enumerate().flat_map(|(stage, steps)| steps.iter().map(move |_| stage));
     let timeout = policy::constant(library, saga.timeout.as_ref());
     let never_retries = saga.retry.as_ref().is_some_and(|retry| calls(retry, "no_retry"));
-    let each = saga
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| quote_spanned!(step.span()=> const _: () = THE_FLOW.check(#index);));
+    let each = saga.steps.iter().enumerate().map(|(index, step)| {
+        let name = &step.name;
+        quote_spanned!(step.span()=> const #name: () = THE_FLOW.check(#index);)
+    });
+    // Where they stand is what the compiler calls them: "evaluation of `ShopStep::the_flow::charge` failed here".
+    let steps = names::step_ident(&saga.ident);
     quote! {
-        const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
-            steps: &[#(#outlines),*],
-            stages: &[#(#stages),*],
-            timeout: #timeout,
-            never_retries: #never_retries,
-        };
-        #(#each)*
+        impl #steps {
+            #[doc(hidden)]
+            #[allow(dead_code, non_upper_case_globals, clippy::all, clippy::pedantic, clippy::nursery)]
+            fn the_flow() {
+                const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
+                    steps: &[#(#outlines),*],
+                    stages: &[#(#stages),*],
+                    timeout: #timeout,
+                    never_retries: #never_retries,
+                };
+                #(#each)*
+            }
+        }
     }
 }
 
@@ -84,7 +90,7 @@ pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -
         .services
         .iter()
         .filter(|_| saga.generics.params.is_empty())
-        .map(|(_, ty)| quote_spanned!(ty.span()=> let () = <Self as SharedService<#ty>>::OK;));
+        .map(|(_, ty)| quote_spanned!(type_span(ty)=> let () = <Self as SharedService<#ty>>::OK;));
     quote! {
         #[diagnostic::on_unimplemented(
             message = #output,

@@ -15,7 +15,8 @@ mod words;
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{DeriveInput, Ident, ItemFn, ItemStruct, Path};
+use syn::spanned::Spanned;
+use syn::{DeriveInput, Ident, ItemFn, ItemStruct, Path, Type};
 
 use crate::check::{self, CheckedSaga, CheckedStep};
 use crate::diagnostics::Mistakes;
@@ -112,4 +113,12 @@ fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
         }
     });
     moved.collect()
+}
+
+/// Where a type is named. One token of it: more can't be told to the compiler.
+fn type_span(ty: &Type) -> Span {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map_or_else(|| ty.span(), |last| last.ident.span()),
+        _ => ty.span(),
+    }
 }

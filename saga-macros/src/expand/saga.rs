@@ -45,9 +45,9 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     quote! {
         #outputs
         #steps
+        #flow
 
         const _: () = {
-            #flow
             #record_of_input
             #types
             #(#links)*

@@ -3,10 +3,10 @@
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ExprPath, Ident, Index, Lifetime, Type};
+use syn::{ExprPath, Ident, Index, Lifetime};
 
 use super::definition::{step_definition, step_outline};
-use super::{library_at, located, words};
+use super::{library_at, located, type_span, words};
 use crate::model::{Compensation, Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
@@ -203,14 +203,6 @@ fn asking(step: &Step) -> TokenStream {
 
 fn copy_ident(at: usize) -> Ident {
     format_ident!("copy_{at}", span = Span::mixed_site())
-}
-
-/// Where a type is named. One token of it: more can't be told to the compiler.
-fn type_span(ty: &Type) -> Span {
-    match ty {
-        Type::Path(path) => path.path.segments.last().map_or_else(|| ty.span(), |last| last.ident.span()),
-        _ => ty.span(),
-    }
 }
 
 /// The first argument of a call of a user's function.
