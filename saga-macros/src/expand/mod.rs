@@ -25,7 +25,7 @@ use crate::model::Saga;
 /// The function as it was written, beside it the type that stands for the step, and the mistakes.
 pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let function = match syn::parse2::<ItemFn>(item.clone()) {
+    let mut function = match syn::parse2::<ItemFn>(item.clone()) {
         Ok(function) => function,
         Err(error) => return beside(item, &error.to_compile_error()),
     };
@@ -36,6 +36,9 @@ pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
         CheckedStep::Stub { library, visibility, ident } => stub::step(&library, &visibility, &ident),
     };
     let errors = mistakes.to_items();
+    let is_marked_again = function.attrs.iter().any(check::is_step);
+    function.attrs.retain(|attribute| !check::is_step(attribute));
+    let item = if is_marked_again { &function.to_token_stream() } else { item };
     // What a step takes and that it is `async` is the flow's wish, and not the function's.
     quote! {
         #[allow(clippy::ptr_arg, clippy::trivially_copy_pass_by_ref, clippy::unused_async)]
@@ -70,7 +73,7 @@ pub(crate) fn failure(item: TokenStream) -> TokenStream {
         Err(error) => return error.to_compile_error(),
     };
     let model = check::failure(&input, &mut mistakes);
-    beside(&failure::expand(&model), &mistakes.to_items())
+    beside(&model.as_ref().map(failure::expand).unwrap_or_default(), &mistakes.to_items())
 }
 
 fn beside(item: &TokenStream, errors: &TokenStream) -> TokenStream {

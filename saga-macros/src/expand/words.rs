@@ -121,8 +121,11 @@ fn verify(step: &Step) -> Option<TokenStream> {
     let who = format!("`{}`, the `verify` of step `{}`,", text(path), step.ident);
     let takes = format!("{who} takes `{{Taken}}`, but is given `{{Given}}`");
     let returns = format!("{who} returns `{{Answer}}`");
-    let classified =
-        classified(step, &quote!(ClassifiedByVerify), &format!("the error of {who}").replace(',', ""));
+    let classified = classified(
+        step,
+        &quote!(ClassifiedByVerify),
+        &format!("the error of the `verify` `{}` of step `{}`", text(path), step.ident),
+    );
     let awaited = awaited(&who, &quote!(AwaitedOfVerify), &step.library);
     Some(quote! {
         #[diagnostic::on_unimplemented(message = #takes, label = "`verify` takes what its step takes")]
