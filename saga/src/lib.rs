@@ -91,13 +91,16 @@ pub use definition::{
     Definition, DefinitionError, Fingerprint, RetryIf, STEPS_MAX, Source, StepDefinition, StepKind,
 };
 pub use engine::run;
+/// What a [`PayloadCodec`] speaks of: serde's traits behind `dyn`.
+#[doc(no_inline)]
+pub use erased_serde;
 pub use error::{Classify, Failure, FailureKind, StepError};
 pub use failure::{Cause, StepFailure};
 pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
 pub use machine::SagaState;
 pub use observe::{EventFilter, Health, Metrics, Missed, SagaEvent, Subscription};
 pub use outcome::{Cancelled, Failed, Outcome, TimedOut};
-pub use payload::{Codec, DecodeFn, Payload, PayloadCodec, PayloadError};
+pub use payload::{Codec, DecodeFn, JsonCodec, Payload, PayloadCodec, PayloadError};
 /// ```
 /// use saga::{Failure, FailureKind};
 ///

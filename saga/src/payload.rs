@@ -98,38 +98,45 @@ pub enum PayloadError {
 /// What `encode` returned, `decode` must read for as long as a saga with it may live; the name is stored with
 /// each saga, and a saga of another codec is parked, not guessed at.
 ///
-/// Its methods speak of the crate `erased-serde`, version 0.4, which an implementation names too.
+/// Its methods speak of the crate `erased-serde`, which is [`saga::erased_serde`](crate::erased_serde): an
+/// implementation needs no dependency on it.
+///
+/// One that changes the bytes of another, to encrypt or compress them, calls that one:
 ///
 /// ```
-/// use saga::{Codec, DecodeFn, PayloadCodec};
+/// use saga::{Codec, DecodeFn, JsonCodec, PayloadCodec, erased_serde};
 ///
 /// type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
-/// /// JSON that people can read in the store.
-/// struct Pretty;
+/// /// JSON that nobody reads in passing. It keeps no secret: that takes a cipher here.
+/// struct Masked(u8);
 ///
-/// impl PayloadCodec for Pretty {
+/// impl PayloadCodec for Masked {
 ///     fn name(&self) -> &str {
-///         "pretty-json"
+///         "masked-json"
 ///     }
 ///
 ///     fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
-///         Ok(serde_json::to_vec_pretty(value)?)
+///         let json = JsonCodec.encode(value)?;
+///         Ok(json.iter().map(|byte| byte ^ self.0).collect())
 ///     }
 ///
 ///     fn decode(&self, bytes: &[u8], read: &mut DecodeFn<'_>) -> Result<(), BoxError> {
-///         let mut json = serde_json::Deserializer::from_slice(bytes);
-///         Ok(read(&mut <dyn erased_serde::Deserializer>::erase(&mut json))?)
+///         let json: Vec<u8> = bytes.iter().map(|byte| byte ^ self.0).collect();
+///         JsonCodec.decode(&json, read)
 ///     }
 /// }
 ///
 /// # fn main() -> Result<(), saga::PayloadError> {
-/// let codec = Codec::custom(Pretty); // `.codec(Pretty)` on a coordinator's builder
+/// let codec = Codec::custom(Masked(42)); // `.codec(Masked(42))` on a coordinator's builder
 /// let payload = codec.encode(&vec!["tea", "cup"])?;
 /// assert_eq!(codec.decode::<Vec<String>>(&payload)?, ["tea", "cup"]);
 /// # Ok(())
 /// # }
 /// ```
+///
+/// One of another format hands `read` that format's serde deserializer, `&mut <dyn
+/// erased_serde::Deserializer>::erase(deserializer)`.
 pub trait PayloadCodec: Send + Sync + 'static {
     /// The name stored with each saga.
     fn name(&self) -> &str;
@@ -139,6 +146,26 @@ pub trait PayloadCodec: Send + Sync + 'static {
 
     /// Reads `bytes` by handing `read` a deserializer over them.
     fn decode(&self, bytes: &[u8], read: &mut DecodeFn<'_>) -> Result<(), BoxError>;
+}
+
+/// JSON, as a codec that others build on. A coordinator without a codec of the user's writes the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JsonCodec;
+
+impl PayloadCodec for JsonCodec {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn decode(&self, bytes: &[u8], read: &mut DecodeFn<'_>) -> Result<(), BoxError> {
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        read(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+        Ok(json.end()?)
+    }
 }
 
 /// What a codec hands its deserializer to.
@@ -289,6 +316,20 @@ mod tests {
             let payload = codec.encode(&vec![1, 2, 3]).unwrap();
             assert_eq!(codec.decode::<Vec<u32>>(&payload).unwrap(), [1, 2, 3]);
             assert!(matches!(codec.decode::<String>(&payload), Err(PayloadError::Decode { .. })));
+        }
+    }
+
+    #[test]
+    fn json_as_a_codec_reads_and_writes_what_the_default_does() {
+        let (default, custom) = (Codec::json(), Codec::custom(JsonCodec));
+        let payload = default.encode(&("tea", 3)).unwrap();
+        assert_eq!(custom.encode(&("tea", 3)).unwrap(), payload);
+        assert_eq!(custom.decode::<(String, u8)>(&payload).unwrap(), ("tea".to_owned(), 3));
+        assert_eq!(default.name(), custom.name());
+        for bytes in ["[1] 2", "[1", ""] {
+            let payload = Payload::from(bytes.as_bytes());
+            assert!(default.decode::<Vec<u8>>(&payload).is_err(), "{bytes}");
+            assert!(custom.decode::<Vec<u8>>(&payload).is_err(), "{bytes}");
         }
     }
 

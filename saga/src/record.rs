@@ -1,10 +1,11 @@
 //! How an input or an output becomes a payload and comes back.
 
-use crate::slot::Slot;
+use std::fmt::{self, Debug};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::slot::Slot;
 use crate::{Codec, Payload, PayloadError};
 
 /// The way of a `T` into the journal and back, as a constant: whoever has one needs no bound on `T`.
@@ -47,5 +48,45 @@ impl<T> Record<T> {
         // Taken already where an operator's output is read after the step's own: the slots are new otherwise.
         _ = slot.set(self.decode(codec, payload)?);
         Ok(())
+    }
+}
+
+/// An output as a saga's outputs show it: in full where it is `Debug`, which nobody demands of it.
+#[doc(hidden)]
+pub struct Shown<'a, T>(&'a Option<T>);
+
+impl<'a, T> Shown<'a, T> {
+    /// Of this output.
+    pub fn of(output: &'a Option<T>) -> Self {
+        Self(output)
+    }
+}
+
+impl<T: Debug> Shown<'_, T> {
+    /// The output.
+    pub fn show(&self) -> &dyn Debug {
+        self.0
+    }
+}
+
+/// What is shown of an output that is not `Debug`: a method of a trait is looked for where the type's own, of the same
+/// name, has a bound that doesn't hold.
+#[doc(hidden)]
+pub trait Unshown {
+    /// Whether it is there.
+    fn show(&self) -> &dyn Debug;
+}
+
+impl<T> Unshown for Shown<'_, T> {
+    fn show(&self) -> &dyn Debug {
+        if self.0.is_some() { &Hidden("Some(..)") } else { &Hidden("None") }
+    }
+}
+
+struct Hidden(&'static str);
+
+impl Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
     }
 }

@@ -123,7 +123,7 @@ pub trait Saga: Send + Sync + Sized + 'static {
 
     /// How its input is recorded.
     #[doc(hidden)]
-    const INPUT: Record<Self::Input>;
+    const INPUT: InputRecord<Self>;
 
     /// Steps, kinds, policies and flow.
     fn definition() -> &'static Definition;
@@ -165,6 +165,27 @@ pub trait Saga: Send + Sync + Sized + 'static {
     /// The output of the last stage, if all of it is there.
     #[doc(hidden)]
     fn output(slots: &mut Self::Slots) -> Option<Self::Output>;
+}
+
+/// How a saga's input is recorded. A type of its own: what is wrong with the step that the input's type comes from
+/// is then not said of a constant of ours too.
+#[doc(hidden)]
+pub struct InputRecord<S: Saga>(Record<S::Input>);
+
+impl<S: Saga> InputRecord<S> {
+    /// By this record.
+    #[must_use]
+    pub const fn new(record: Record<S::Input>) -> Self {
+        Self(record)
+    }
+
+    pub(crate) fn encode(&self, codec: &Codec, input: &S::Input) -> Result<Payload, PayloadError> {
+        self.0.encode(codec, input)
+    }
+
+    pub(crate) fn decode(&self, codec: &Codec, payload: &Payload) -> Result<S::Input, PayloadError> {
+        self.0.decode(codec, payload)
+    }
 }
 
 /// A step of a saga, by name.

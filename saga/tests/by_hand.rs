@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use saga::__private::{Call, Record, Slot};
+use saga::__private::{Call, InputRecord, Record, Slot};
 use saga::policy::{fixed, millis, secs};
 use saga::testing::watched_memory_store;
 use saga::{
@@ -63,7 +63,7 @@ impl Saga for Adding {
     type Step = Name;
     type Slots = Slots;
 
-    const INPUT: Record<Self::Input> = Record::new();
+    const INPUT: InputRecord<Self> = InputRecord::new(Record::new());
 
     fn definition() -> &'static Definition {
         static DEFINITION: OnceLock<Definition> = OnceLock::new();

@@ -6,13 +6,13 @@ use crate::diagnostics::Mistakes;
 use crate::model::{ErrorType, Variant};
 use crate::parse::{Class, classes};
 
-/// What a `#[derive(Failure)]` type means. A variant with a mistake counts as permanent.
-pub(crate) fn failure(input: &DeriveInput, mistakes: &mut Mistakes) -> ErrorType {
+/// What a `#[derive(Failure)]` type means; `None` of a union. A variant with a mistake counts as permanent.
+pub(crate) fn failure(input: &DeriveInput, mistakes: &mut Mistakes) -> Option<ErrorType> {
     let (outer, mut library) = classes(&input.attrs, mistakes);
     let variants = match &input.data {
         Data::Struct(data) => {
             let class = outer.unwrap_or_else(|| unclassified(&input.ident, mistakes));
-            vec![variant(None, class, &data.fields, mistakes)]
+            vec![variant(&input.ident, None, class, &data.fields, mistakes)]
         }
         Data::Enum(data) => {
             if outer.is_some() {
@@ -20,17 +20,17 @@ pub(crate) fn failure(input: &DeriveInput, mistakes: &mut Mistakes) -> ErrorType
             }
             let each = data.variants.iter().map(|of| {
                 let class = class_of(&of.ident, &of.attrs, &mut library, mistakes);
-                variant(Some(of.ident.clone()), class, &of.fields, mistakes)
+                variant(&of.ident, Some(of.ident.clone()), class, &of.fields, mistakes)
             });
             each.collect()
         }
         Data::Union(_) => {
-            mistakes.at(&input.ident, "a union is no error");
-            Vec::new()
+            mistakes.at(&input.ident, "a union is no error: derive `Failure` for a struct or an enum");
+            return None;
         }
     };
     let library = library.unwrap_or_else(|| syn::parse_quote!(::saga));
-    ErrorType { library, ident: input.ident.clone(), generics: input.generics.clone(), variants }
+    Some(ErrorType { library, ident: input.ident.clone(), generics: input.generics.clone(), variants })
 }
 
 fn class_of(
@@ -58,16 +58,19 @@ fn unclassified(ident: &Ident, mistakes: &mut Mistakes) -> Class {
     Class::Permanent
 }
 
-fn variant(ident: Option<Ident>, class: Class, fields: &Fields, mistakes: &mut Mistakes) -> Variant {
+fn variant(
+    at: &Ident,
+    ident: Option<Ident>,
+    class: Class,
+    fields: &Fields,
+    mistakes: &mut Mistakes,
+) -> Variant {
     let mut members = fields.members();
     let source: Option<(Member, Type)> = match (&class, members.next(), members.next()) {
         (Class::Transparent, Some(only), None) => fields.iter().next().map(|field| (only, field.ty.clone())),
         (Class::Transparent, _, _) => {
             let message = "a transparent failure has one field: its source, which is a `Failure` itself";
-            match &ident {
-                Some(ident) => mistakes.at(ident, message),
-                None => mistakes.add(syn::Error::new(proc_macro2::Span::call_site(), message)),
-            }
+            mistakes.at(at, message);
             return Variant { ident, class: Class::Permanent, source: None };
         }
         _ => None,

@@ -9,4 +9,4 @@ mod step;
 
 pub(crate) use failure::failure;
 pub(crate) use saga::{CheckedSaga, saga};
-pub(crate) use step::{CheckedStep, calls, step};
+pub(crate) use step::{CheckedStep, calls, is_step, step};

@@ -41,8 +41,11 @@ pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mista
     let timeout = options.value("timeout", mistakes);
     let retry = options.value("retry", mistakes);
     let compensation = options.value("compensation", mistakes);
+    let has_flow = options.has("steps");
     let parsed = if let Some((key, tokens)) = options.list("steps", mistakes) {
         parse_flow(tokens, key.span(), mistakes)
+    } else if has_flow {
+        None
     } else {
         mistakes.at(ident, format!("saga `{ident}` has no steps: `#[saga(steps(first -> second))]`"));
         None

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, ExprPath, Ident, ItemFn, LitStr, Path, Visibility};
+use syn::{Attribute, Expr, ExprPath, Ident, ItemFn, LitStr, Path, Visibility};
 
 use super::item::description;
 use super::signature::signature;
@@ -42,6 +42,11 @@ const KNOWN: [&str; 12] = [
 /// What a `#[step(..)]` function means.
 pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mistakes) -> CheckedStep {
     let mut options = Options::read("a step", &KNOWN, options, mistakes);
+    for attribute in function.attrs.iter().filter(|attribute| is_step(attribute)) {
+        let message =
+            format!("`{}` is marked as a step twice: give it one `#[step(..)]`", function.sig.ident);
+        mistakes.at(attribute, message);
+    }
     let library = options.library(mistakes);
     let ident = function.sig.ident.clone();
     let visibility = function.vis.clone();
@@ -88,8 +93,14 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
     }))
 }
 
+/// Whether the function is marked again. Only the first mark is looked into: two would make two types of one name.
+pub(crate) fn is_step(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == "step")
+}
+
 /// Exactly one of `compensate`, `pivot` and `retriable`.
 fn undo(options: &mut Options, step: &Ident, signature: Option<&Signature>, mistakes: &mut Mistakes) -> Undo {
+    let says_nothing = !options.has("compensate");
     let compensate = options.value("compensate", mistakes);
     let pivot = options.flag("pivot", mistakes);
     let retriable = options.flag("retriable", mistakes);
@@ -107,13 +118,15 @@ fn undo(options: &mut Options, step: &Ident, signature: Option<&Signature>, mist
         (Some(compensate), _, _) => compensated_by(compensate, step, signature, mistakes),
         (None, Some(_), _) => Undo::Pivot,
         (None, None, Some(_)) => Undo::Retriable,
-        (None, None, None) => {
+        (None, None, None) if says_nothing => {
             let message = format!(
                 "step `{step}` doesn't say how it is undone: `compensate = ..`, `compensate = none`, `pivot` or `retriable`"
             );
             mistakes.at(step, message);
             Undo::Nothing
         }
+        // What was wrong with the option has been said.
+        (None, None, None) => Undo::Nothing,
     }
 }
 

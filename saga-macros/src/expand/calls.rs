@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Lifetime, Type};
 
-use super::{links, local};
+use super::{ask, at, library_at, links, local};
 use crate::model::{FlowStep, Saga};
 
 /// `execute_charge`.
@@ -26,40 +26,41 @@ pub(super) fn context(
     self_type: &Type,
     where_clause: &TokenStream,
 ) -> TokenStream {
-    let (library, function) = (&saga.library, context_ident(step));
-    let (impl_generics, _, _) = saga.generics.split_for_impl();
-    let generics = links::with_lifetime(&quote!(#impl_generics));
+    let library = links::library(saga, step);
     let own = links::step_type(saga, step, self_type, "Saga");
-    let self_type = links::at(step.span(), self_type);
-    let message = format!("step `{}` is of `{{Self}}`, and not of the saga `{{Given}}`", step.text());
-    let name = format_ident!("{}IsOf", step.variant.unraw(), span = Span::mixed_site());
-    let head = quote_spanned! {step.span()=>
-        fn #function #generics(
-            __cx: &'saga #library::__private::StepContext<#self_type>,
-        ) -> &'saga #library::__private::StepContext<#own>
-    };
+    let self_type = at(step.span(), self_type);
+    let message = format!("step `{}` is of `{{Own}}`, and not of the saga `{{Given}}`", step.text());
+    let is_of = format_ident!("{}IsOf", step.variant.unraw(), span = Span::mixed_site());
     let words = quote! {
         #[diagnostic::on_unimplemented(
             message = #message,
             label = "its first parameter is neither `&{Given}` nor `&StepContext<{Given}>`",
         )]
-        trait #name<Given> {
+        trait #is_of<Own, Given> {
             type Fit<Right>;
         }
         #[diagnostic::do_not_recommend]
-        impl<T> #name<T> for T {
+        impl<Asks: ?::core::marker::Sized, T> #is_of<T, T> for Asks {
             type Fit<Right> = Right;
         }
     };
-    let fit = quote_spanned!(step.span()=> <#own as #name<#self_type>>::Fit<#library::__private::Fit>);
-    let body = quote_spanned! {step.span()=> {
-        #words
-        <#fit as #library::__private::Pass<_, _>>::pass(__cx)
-    }};
-    quote! {
-        #[allow(non_snake_case, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        #head #where_clause #body
+    let fit = quote_spanned! {step.span()=>
+        <Self as #is_of<#own, #self_type>>::Fit<#library::__private::Fit>
+    };
+    let (impl_generics, _, _) = saga.generics.split_for_impl();
+    let cx = local(saga, "__cx", step.span());
+    ask::Function {
+        span: step.span(),
+        name: &context_ident(step),
+        generics: &links::with_lifetime(&quote!(#impl_generics)),
+        parameter: &cx,
+        takes: &quote_spanned!(step.span()=> &'saga #library::__private::StepContext<#self_type>),
+        returns: &quote_spanned!(step.span()=> &'saga #library::__private::StepContext<#own>),
+        where_clause,
+        words: &words,
+        body: &quote_spanned!(step.span()=> <#fit as #library::__private::Pass<_, _>>::pass(#cx)),
     }
+    .expand()
 }
 
 /// Three functions a step, each of a call.
@@ -99,7 +100,7 @@ fn function(
     self_type: &Type,
     assumed: &TokenStream,
 ) -> TokenStream {
-    let (library, name) = (&saga.library, ident(kind, step));
+    let (library, name) = (links::library(saga, step), ident(kind, step));
     let (impl_generics, _, _) = saga.generics.split_for_impl();
     let generics = links::with_lifetime(&quote!(#impl_generics));
     let lifetime = Lifetime::new("'saga", Span::call_site());
@@ -109,11 +110,30 @@ fn function(
             Output = ::core::result::Result<#answer, #library::__private::StepError>
         > + ::core::marker::Send + #lifetime
     };
+    let self_type = at(step.span(), self_type);
+    let head = quote_spanned! {step.span()=>
+        fn #name #generics(#call: #library::__private::Call<'saga, #self_type>) -> #future
+    };
     let body = quote_spanned!(step.span()=> { async move { #body } });
+    let goes_anywhere = goes_anywhere(saga, &quote!(#self_type));
     quote! {
         #[allow(non_snake_case, clippy::all, clippy::pedantic, clippy::nursery)]
-        fn #name #generics(#call: #library::__private::Call<'saga, #self_type>) -> #future
-        #assumed, for<'any> #library::__private::Call<'any, #self_type>: ::core::marker::Send
+        #head
+        #assumed, #goes_anywhere
         #body
     }
+}
+
+/// A call of this saga. What is said of it is about the saga's input, and is said at the step that takes it.
+pub(super) fn call_type(saga: &Saga, lifetime: &TokenStream, self_type: &TokenStream) -> TokenStream {
+    let span = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
+    let (library, lifetime, self_type) =
+        (library_at(&saga.library, span), at(span, lifetime), at(span, self_type));
+    quote_spanned!(span=> #library::__private::Call<#lifetime, #self_type>)
+}
+
+/// A call can go from thread to thread: a bound of what is generated.
+pub(super) fn goes_anywhere(saga: &Saga, self_type: &TokenStream) -> TokenStream {
+    let call = call_type(saga, &quote!('any), self_type);
+    quote!(for<'any> #call: ::core::marker::Send)
 }

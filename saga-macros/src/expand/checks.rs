@@ -3,10 +3,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::Type;
-use syn::spanned::Spanned;
+use syn::{Ident, Type};
 
-use super::{links, policy};
+use super::{links, names, policy, type_span};
 use crate::check::calls;
 use crate::model::Saga;
 
@@ -21,82 +20,112 @@ pub(super) fn flow(saga: &Saga) -> TokenStream {
     let stages = saga.stages.iter().enumerate().flat_map(|(stage, steps)| steps.iter().map(move |_| stage));
     let timeout = policy::constant(library, saga.timeout.as_ref());
     let never_retries = saga.retry.as_ref().is_some_and(|retry| calls(retry, "no_retry"));
-    let each = saga
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| quote_spanned!(step.span()=> const _: () = THE_FLOW.check(#index);));
+    let each = saga.steps.iter().enumerate().map(|(index, step)| {
+        let name = &step.name;
+        quote_spanned!(step.span()=> const #name: () = THE_FLOW.check(#index);)
+    });
+    // Where they stand is what the compiler calls them: "evaluation of `ShopStep::the_flow::charge` failed here".
+    let steps = names::step_ident(&saga.ident);
     quote! {
-        const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
-            steps: &[#(#outlines),*],
-            stages: &[#(#stages),*],
-            timeout: #timeout,
-            never_retries: #never_retries,
-        };
-        #(#each)*
+        impl #steps {
+            #[doc(hidden)]
+            #[allow(dead_code, non_upper_case_globals, clippy::all, clippy::pedantic, clippy::nursery)]
+            fn the_flow() {
+                const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
+                    steps: &[#(#outlines),*],
+                    stages: &[#(#stages),*],
+                    timeout: #timeout,
+                    never_retries: #never_retries,
+                };
+                #(#each)*
+            }
+        }
     }
 }
 
-/// The traits that a saga's input, outputs and services go through, with words of ours for what is refused.
-pub(super) fn words(saga: &Saga) -> TokenStream {
+/// How the input is recorded, a constant of this name: through a trait whose words are about this saga.
+pub(super) fn input(saga: &Saga, name: &Ident, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let Saga { library, ident, .. } = saga;
-    let input = format!("the input of saga `{ident}`, `{{Self}}`, cannot be recorded");
-    let output = format!("an output of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
-    let service = format!("a service of saga `{ident}`, `{{Self}}`, cannot be used from several threads");
+    let message = format!("the input of saga `{ident}`, `{{Input}}`, cannot be recorded");
+    let (impl_generics, ty_generics, _) = saga.generics.split_for_impl();
+    let input = links::input_type(saga, self_type);
+    let record = match saga.input() {
+        Some((step, _)) => quote_spanned!(step.span()=> <Self as RecordedInput<#input>>::RECORD),
+        None => quote!(#library::__private::Record::new()),
+    };
     quote! {
         #[diagnostic::on_unimplemented(
-            message = #input,
+            message = #message,
             label = "this step takes it: an input must be `Serialize` and `DeserializeOwned`",
             note = "derive them: `#[derive(serde::Serialize, serde::Deserialize)]`",
         )]
-        trait RecordedInput: ::core::marker::Sized {
-            const RECORD: #library::__private::Record<Self>;
+        trait RecordedInput<Input> {
+            const RECORD: #library::__private::Record<Input>;
         }
         #[diagnostic::do_not_recommend]
-        impl<T: #library::__private::Serialize + #library::__private::DeserializeOwned> RecordedInput for T {
-            const RECORD: #library::__private::Record<Self> = #library::__private::Record::new();
+        impl<Asks: ?::core::marker::Sized, Input> RecordedInput<Input> for Asks
+        where
+            Input: #library::__private::Serialize + #library::__private::DeserializeOwned,
+        {
+            const RECORD: #library::__private::Record<Input> = #library::__private::Record::new();
         }
-
-        #[diagnostic::on_unimplemented(
-            message = #output,
-            label = "the output of this step must be `Send` and `Sync`",
-        )]
-        trait SharedOutput {
-            const OK: () = ();
+        trait #name #impl_generics #where_clause {
+            const RECORD: #library::__private::Record<#input> = #record;
         }
-        #[diagnostic::do_not_recommend]
-        impl<T: ::core::marker::Send + ::core::marker::Sync> SharedOutput for T {}
-
-        #[diagnostic::on_unimplemented(
-            message = #service,
-            label = "a field of a saga must be `Send` and `Sync`",
-        )]
-        trait SharedService {
-            const OK: () = ();
-        }
-        #[diagnostic::do_not_recommend]
-        impl<T: ::core::marker::Send + ::core::marker::Sync> SharedService for T {}
+        impl #impl_generics #name #ty_generics for () #where_clause {}
     }
 }
 
-/// The checks of types. The implementation of `Saga` assumes what is demanded here, so
-/// that it is said just here.
+/// The checks of types. The implementation of `Saga` assumes what is demanded here, so that it is said just here.
 pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
+    let ident = &saga.ident;
+    let output = format!("an output of saga `{ident}`, `{{Output}}`, cannot be used from several threads");
+    let service = format!("a service of saga `{ident}`, `{{Service}}`, cannot be used from several threads");
     let (impl_generics, _, _) = saga.generics.split_for_impl();
     let outputs = saga.steps.iter().map(|step| {
         let output = links::output_type(saga, step, self_type);
-        quote_spanned!(step.span()=> let () = <#output as SharedOutput>::OK;)
+        quote_spanned!(step.span()=> let () = <Self as SharedOutput<#output>>::OK;)
     });
     let services = saga
         .services
         .iter()
         .filter(|_| saga.generics.params.is_empty())
-        .map(|(_, ty)| quote_spanned!(ty.span()=> let () = <#ty as SharedService>::OK;));
+        .map(|(_, ty)| quote_spanned!(type_span(ty)=> let () = <Self as SharedService<#ty>>::OK;));
     quote! {
+        #[diagnostic::on_unimplemented(
+            message = #output,
+            label = "the output of this step must be `Send` and `Sync`",
+        )]
+        trait SharedOutput<Output> {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<Asks: ?::core::marker::Sized, Output> SharedOutput<Output> for Asks
+        where
+            Output: ::core::marker::Send + ::core::marker::Sync,
+        {
+        }
+
+        #[diagnostic::on_unimplemented(
+            message = #service,
+            label = "a field of a saga must be `Send` and `Sync`",
+        )]
+        trait SharedService<Service> {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<Asks: ?::core::marker::Sized, Service> SharedService<Service> for Asks
+        where
+            Service: ::core::marker::Send + ::core::marker::Sync,
+        {
+        }
+
         #[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
-        fn check #impl_generics() #where_clause {
-            #(#outputs)*
-            #(#services)*
+        trait AsksForTypes {
+            fn ask #impl_generics() #where_clause {
+                #(#outputs)*
+                #(#services)*
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What classifies an error type.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
 
+use super::type_span;
 use crate::model::{ErrorType, Variant};
 use crate::parse::Class;
 
@@ -11,22 +12,26 @@ use crate::parse::Class;
 pub(super) fn expand(error: &ErrorType) -> TokenStream {
     let ErrorType { library, ident, generics, variants } = error;
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let kinds = variants.iter().map(|variant| {
+    let of_source = |what: &str, index: usize| {
+        let question = question(what, index);
+        quote!(<() as Asks #ty_generics>::#question(source))
+    };
+    let kinds = variants.iter().enumerate().map(|(index, variant)| {
         let kind = match &variant.class {
             Class::Transient => quote!(#library::__private::FailureKind::Transient),
             Class::Permanent => quote!(#library::__private::FailureKind::Permanent),
             Class::InDoubt => quote!(#library::__private::FailureKind::InDoubt),
             Class::Business(_) => quote!(#library::__private::FailureKind::Business),
-            Class::Transparent => of_source(variant, &quote!(kind)),
+            Class::Transparent => of_source("kind", index),
         };
         arm(variant, &kind)
     });
-    let codes = variants.iter().map(|variant| {
+    let codes = variants.iter().enumerate().map(|(index, variant)| {
         let code = match &variant.class {
             Class::Business(code) => {
                 quote!(::core::option::Option::Some(#library::__private::Cow::Borrowed(#code)))
             }
-            Class::Transparent => of_source(variant, &quote!(code)),
+            Class::Transparent => of_source("code", index),
             Class::Transient | Class::Permanent | Class::InDoubt => quote!(::core::option::Option::None),
         };
         arm(variant, &code)
@@ -66,38 +71,59 @@ pub(super) fn expand(error: &ErrorType) -> TokenStream {
 }
 
 /// What a transparent failure asks its source: behind a trait of our words, which a source that is no `Failure` is
-/// refused with.
+/// refused with. See [`super::ask`] for who asks.
 fn classified_source(error: &ErrorType) -> TokenStream {
-    let library = &error.library;
-    if error.variants.iter().all(|variant| variant.source.is_none()) {
+    let ErrorType { library, ident, generics, variants } = error;
+    if variants.iter().all(|variant| variant.source.is_none()) {
         return TokenStream::new();
     }
-    let message = format!("`{}` is transparent, but its source `{{Self}}` is not classified", error.ident);
+    let message = format!("`{ident}` is transparent, but its source `{{Source}}` is not classified");
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let questions = variants.iter().enumerate().filter_map(|(index, variant)| {
+        let (_, ty) = variant.source.as_ref()?;
+        let (kind, code) = (question("kind", index), question("code", index));
+        let ask = quote_spanned!(type_span(ty)=> <Self as ClassifiedSource<#ty>>);
+        Some(quote! {
+            fn #kind(source: &#ty) -> #library::__private::FailureKind {
+                #ask::kind(source)
+            }
+            fn #code(source: &#ty) -> ::core::option::Option<#library::__private::Cow<'static, str>> {
+                #ask::code(source)
+            }
+        })
+    });
     quote! {
         #[diagnostic::on_unimplemented(
             message = #message,
             label = "the source of a transparent failure must be a `Failure` itself",
         )]
-        trait ClassifiedSource {
-            fn kind(&self) -> #library::__private::FailureKind;
-            fn code(&self) -> ::core::option::Option<#library::__private::Cow<'static, str>>;
+        trait ClassifiedSource<Source> {
+            fn kind(source: &Source) -> #library::__private::FailureKind;
+            fn code(source: &Source) -> ::core::option::Option<#library::__private::Cow<'static, str>>;
         }
         #[diagnostic::do_not_recommend]
-        impl<T: #library::__private::Failure> ClassifiedSource for T {
-            fn kind(&self) -> #library::__private::FailureKind {
-                #library::__private::Failure::kind(self)
+        impl<Asks: ?::core::marker::Sized, Source> ClassifiedSource<Source> for Asks
+        where
+            Source: #library::__private::Failure,
+        {
+            fn kind(source: &Source) -> #library::__private::FailureKind {
+                #library::__private::Failure::kind(source)
             }
-            fn code(&self) -> ::core::option::Option<#library::__private::Cow<'static, str>> {
-                #library::__private::Failure::code(self)
+            fn code(source: &Source) -> ::core::option::Option<#library::__private::Cow<'static, str>> {
+                #library::__private::Failure::code(source)
             }
         }
+        #[allow(private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
+        trait Asks #impl_generics #where_clause {
+            #(#questions)*
+        }
+        impl #impl_generics Asks #ty_generics for () #where_clause {}
     }
 }
 
-fn of_source(variant: &Variant, question: &TokenStream) -> TokenStream {
-    let Some((_, ty)) = &variant.source else { return TokenStream::new() };
-    let ask = quote_spanned!(ty.span()=> <#ty as ClassifiedSource>::#question);
-    quote!(#ask(source))
+/// `kind_0`: what the variant of this index asks its source.
+fn question(what: &str, index: usize) -> Ident {
+    format_ident!("{what}_{index}", span = Span::mixed_site())
 }
 
 fn arm(variant: &Variant, answer: &TokenStream) -> TokenStream {

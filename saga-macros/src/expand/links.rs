@@ -1,11 +1,11 @@
 //! The links of a flow: each step takes what it is given, or the compiler says what does not fit.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, Type};
 
-use super::local;
+use super::{ask, at, library_at, local};
 use crate::model::{FlowStep, Saga, Source};
 
 /// The name of the function that gathers a step's arguments.
@@ -22,9 +22,7 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
     let step = &saga.steps[index];
     // A mistake in its sources has been reported.
     let Some(sources) = &step.sources else { return TokenStream::new() };
-    let (library, function) = (&saga.library, ident(step));
-    let (impl_generics, _, _) = saga.generics.split_for_impl();
-    let generics = with_lifetime(&quote!(#impl_generics));
+    let library = library(saga, step);
     let given: Vec<TokenStream> = sources.iter().map(|source| given_type(saga, *source, self_type)).collect();
     let values = sources.iter().map(|source| match source {
         Source::Input => {
@@ -43,47 +41,73 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
         [one] => quote!(#one),
         many => quote!((#(#many),*)),
     };
-    let link = link_ident(saga, step, sources);
-    let (message, label) = words(saga, step, sources);
+    let fed = fed_ident(saga, step, sources);
+    let apart = format_ident!("Apart{fed}");
     let taken = step_type(saga, step, self_type, "Data");
     let certainty = certainty(saga, step, sources, self_type);
     let certainty =
         quote_spanned!(step.span()=> <#certainty as #library::__private::Certainty<#taken, #given>>);
     let arguments = arguments_type(saga, step, self_type);
-    let pass = quote_spanned! {step.span()=>
-        <<#taken as #link<#certainty::Given>>::Fit<#certainty::Fit> as #library::__private::Pass<#passed, #arguments>>::pass
+    let fit = quote_spanned! {step.span()=>
+        <Self as #fed<#taken, #certainty::Given>>::Fit<#certainty::Fit>
     };
-    let call = local(saga, "__call", step.span());
-    let head = quote_spanned! {step.span()=>
-        fn #function #generics(
-            #call: &#library::__private::Call<'saga, #self_type>,
-        ) -> ::core::result::Result<#arguments, #library::__private::StepError>
-    };
-    let words = quote! {
+    let pass = quote_spanned!(step.span()=> <Self as #apart<#fit, #passed, #arguments>>::pass);
+    let self_type = at(step.span(), self_type);
+    let (impl_generics, _, _) = saga.generics.split_for_impl();
+    ask::Function {
+        span: step.span(),
+        name: &ident(step),
+        generics: &with_lifetime(&quote!(#impl_generics)),
+        parameter: &local(saga, "__call", step.span()),
+        takes: &quote_spanned!(step.span()=> &#library::__private::Call<'saga, #self_type>),
+        returns: &quote_spanned! {step.span()=>
+            ::core::result::Result<#arguments, #library::__private::StepError>
+        },
+        where_clause,
+        words: &words(saga, step, sources, (&fed, &apart)),
+        body: &quote_spanned! {step.span()=>
+            let __given = (#(#values,)*);
+            ::core::result::Result::Ok(#pass(__given))
+        },
+    }
+    .expand()
+}
+
+/// The traits of a link: the first compares types, the second how they are parted into parameters.
+fn words(saga: &Saga, step: &FlowStep, sources: &[Source], (fed, apart): (&Ident, &Ident)) -> TokenStream {
+    let library = &saga.library;
+    let (message, label) = words_of_types(saga, step, sources);
+    let (message_apart, label_apart) = words_of_parts(saga, step, sources);
+    quote! {
         #[diagnostic::on_unimplemented(message = #message, label = #label)]
-        trait #link<Given> {
+        trait #fed<Taken, Given> {
             type Fit<Right>;
         }
         #[diagnostic::do_not_recommend]
-        impl<T> #link<T> for T {
+        impl<Asks: ?::core::marker::Sized, T> #fed<T, T> for Asks {
             type Fit<Right> = Right;
         }
-    };
-    let body = quote_spanned! {step.span()=> {
-        #words
-        let __given = (#(#values,)*);
-        ::core::result::Result::Ok(#pass(__given))
-    }};
-    quote! {
-        #[allow(non_snake_case, unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
-        #head #where_clause #body
+        #[diagnostic::on_unimplemented(message = #message_apart, label = #label_apart)]
+        trait #apart<Right, Given, Taken> {
+            fn pass(given: Given) -> Taken;
+        }
+        #[diagnostic::do_not_recommend]
+        impl<Asks: ?::core::marker::Sized, Right, Given, Taken> #apart<Right, Given, Taken> for Asks
+        where
+            Right: #library::__private::Pass<Given, Taken>,
+        {
+            #[inline]
+            fn pass(given: Given) -> Taken {
+                <Right as #library::__private::Pass<Given, Taken>>::pass(given)
+            }
+        }
     }
 }
 
 /// A type, function or constant of a step in this saga. All tokens stand at the step's place in the flow, here and below: what
 /// the compiler says of one of them at several places is then one and the same, and said once.
 pub(super) fn step_type(saga: &Saga, step: &FlowStep, self_type: &Type, name: &str) -> TokenStream {
-    let (library, path) = (&saga.library, at(step.span(), &step.path));
+    let (library, path) = (library(saga, step), at(step.span(), &step.path));
     let (self_type, name) = (at(step.span(), self_type), Ident::new(name, step.span()));
     quote_spanned!(step.span()=> <#path as #library::__private::Step<#self_type>>::#name)
 }
@@ -100,11 +124,11 @@ fn arguments_type(saga: &Saga, step: &FlowStep, self_type: &Type) -> TokenStream
 /// A constant or function that is the step's in any saga. It is asked of the step in this saga where that can be:
 /// what is no step is then refused by the same words as elsewhere.
 pub(super) fn outline(saga: &Saga, step: &FlowStep) -> TokenStream {
-    let (library, ident) = (&saga.library, &saga.ident);
+    let ident = &saga.ident;
     if saga.generics.params.is_empty() {
         return step_type(saga, step, &syn::parse_quote!(#ident), "OUTLINE");
     }
-    let path = at(step.span(), &step.path);
+    let (library, path) = (library(saga, step), at(step.span(), &step.path));
     quote_spanned!(step.span()=> <#path as #library::__private::StepInfo>::OUTLINE)
 }
 
@@ -114,13 +138,14 @@ pub(super) fn input_type(saga: &Saga, self_type: &Type) -> TokenStream {
     if step.sources.as_ref().is_some_and(|sources| sources.len() == 1) {
         return step_type(saga, step, self_type, "Data");
     }
-    let (library, path, self_type) = (&saga.library, at(step.span(), &step.path), at(step.span(), self_type));
+    let (library, path) = (library(saga, step), at(step.span(), &step.path));
+    let self_type = at(step.span(), self_type);
     quote_spanned!(step.span()=> <#path as #library::__private::Arg<#self_type, #index>>::Data)
 }
 
 /// Whether all is known of both ends.
 fn certainty(saga: &Saga, step: &FlowStep, sources: &[Source], self_type: &Type) -> TokenStream {
-    let library = &saga.library;
+    let library = library(saga, step);
     let ends = sources.iter().filter_map(|source| match source {
         Source::Input => saga.input().map(|(step, _)| step),
         Source::Step(index) => Some(&saga.steps[*index]),
@@ -132,20 +157,9 @@ fn certainty(saga: &Saga, step: &FlowStep, sources: &[Source], self_type: &Type)
     })
 }
 
-/// The same tokens at another place.
-pub(super) fn at(span: Span, tokens: impl ToTokens) -> TokenStream {
-    let moved = tokens.to_token_stream().into_iter().map(|token| match token {
-        TokenTree::Group(group) => {
-            let mut moved = Group::new(group.delimiter(), at(span, group.stream()));
-            moved.set_span(span);
-            TokenTree::Group(moved)
-        }
-        mut token => {
-            token.set_span(token.span().located_at(span));
-            token
-        }
-    });
-    moved.collect()
+/// The library's path at the step's place.
+pub(super) fn library(saga: &Saga, step: &FlowStep) -> TokenStream {
+    library_at(&saga.library, step.span())
 }
 
 /// `<'saga, G: Bound>`.
@@ -164,8 +178,8 @@ fn given_type(saga: &Saga, source: Source, self_type: &Type) -> TokenStream {
     }
 }
 
-/// `ChargeFedByReserve`: the trait's name is all that the compiler may show of it.
-fn link_ident(saga: &Saga, step: &FlowStep, sources: &[Source]) -> Ident {
+/// `ChargeFedByReserve`.
+fn fed_ident(saga: &Saga, step: &FlowStep, sources: &[Source]) -> Ident {
     let names: Vec<String> = sources
         .iter()
         .map(|source| match source {
@@ -177,27 +191,44 @@ fn link_ident(saga: &Saga, step: &FlowStep, sources: &[Source]) -> Ident {
     format_ident!("{}FedBy{names}", step.variant.unraw(), span = Span::mixed_site())
 }
 
-fn words(saga: &Saga, step: &FlowStep, sources: &[Source]) -> (String, String) {
+/// What is said where the types differ.
+fn words_of_types(saga: &Saga, step: &FlowStep, sources: &[Source]) -> (String, String) {
     let name = step.text();
+    if sources.is_empty() {
+        return (
+            format!("step `{name}` takes `{{Taken}}`, but is given nothing"),
+            "name the steps whose output it takes".to_owned(),
+        );
+    }
+    let given = origin(saga, sources);
+    (
+        format!("step `{name}` takes `{{Taken}}`, but is given `{{Given}}`, {given}"),
+        "expected a step that takes `{Given}`".to_owned(),
+    )
+}
+
+/// What is said where one of them is a tuple, and the other is as many values.
+fn words_of_parts(saga: &Saga, step: &FlowStep, sources: &[Source]) -> (String, String) {
+    let (name, given) = (step.text(), origin(saga, sources));
+    let message = match sources {
+        [_] => format!("step `{name}` takes several parameters, but is given one tuple, {given}"),
+        _ => format!("step `{name}` takes one tuple, but is given several parameters, {given}"),
+    };
+    (message, "a tuple is one parameter, and its parts are several".to_owned())
+}
+
+/// Where it comes from, in words.
+fn origin(saga: &Saga, sources: &[Source]) -> String {
     let from = |source: &Source| match source {
         Source::Input => "the saga's input".to_owned(),
         Source::Step(index) => format!("the output of `{}`", saga.steps[*index].text()),
     };
-    let given = match sources {
-        [] => {
-            return (
-                format!("step `{name}` takes `{{Self}}`, but is given nothing"),
-                "name the steps whose output it takes".to_owned(),
-            );
-        }
+    match sources {
+        [] => "nothing".to_owned(),
         [one] => from(one),
         [all @ .., last] => {
             let all: Vec<String> = all.iter().map(from).collect();
             format!("{} and {}", all.join(", "), from(last))
         }
-    };
-    (
-        format!("step `{name}` takes `{{Self}}`, but is given `{{Given}}`, {given}"),
-        "expected a step that takes `{Given}`".to_owned(),
-    )
+    }
 }

@@ -17,7 +17,7 @@ pub(super) fn step_ident(saga: &Ident) -> Ident {
 
 /// `<Saga>Outputs`: an `Option` for each step.
 pub(super) fn outputs(saga: &Saga, where_clause: &TokenStream) -> TokenStream {
-    let Saga { visibility, ident, generics, .. } = saga;
+    let Saga { library, visibility, ident, generics, .. } = saga;
     let outputs = outputs_ident(ident);
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let self_type: syn::Type = syn::parse_quote!(#ident #ty_generics);
@@ -28,10 +28,24 @@ pub(super) fn outputs(saga: &Saga, where_clause: &TokenStream) -> TokenStream {
         quote_spanned!(step.span()=> #documentation pub #name: ::core::option::Option<#output>)
     });
     let documentation = format!("What the steps of [`{ident}`] have made so far.");
+    let text = outputs.to_string();
+    let shown = saga.steps.iter().map(|step| {
+        let (name, text) = (&step.name, step.text());
+        quote!(.field(#text, Shown::of(&self.#name).show()))
+    });
     quote! {
         #[doc = #documentation]
         #[allow(dead_code, private_interfaces, private_bounds, clippy::type_complexity)]
         #visibility struct #outputs #impl_generics #where_clause { #(#fields,)* }
+
+        #[automatically_derived]
+        impl #impl_generics ::core::fmt::Debug for #outputs #ty_generics #where_clause {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                #[allow(unused_imports)]
+                use #library::__private::{Shown, Unshown};
+                f.debug_struct(#text) #(#shown)* .finish()
+            }
+        }
     }
 }
 
@@ -51,7 +65,7 @@ pub(super) fn steps(saga: &Saga) -> TokenStream {
             quote!(#name)
         } else {
             let outline = links::outline(saga, step);
-            quote!(#outline.name)
+            quote_spanned!(step.span()=> #outline.name)
         }
     });
     let indexes = 0..saga.steps.len();

@@ -1,11 +1,11 @@
 //! What makes a struct a saga.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 
 use super::definition::saga_definition;
-use super::{calls, checks, links, local, names};
+use super::{calls, checks, library_at, links, local, names};
 use crate::model::{FlowStep, Saga};
 
 /// Outputs, step names, and the implementation of `Saga`. Of a saga with mistakes there is all that others may
@@ -21,22 +21,21 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     // It is as sized as its last field: what is wrong with that one is said of it.
     outputs_ident.set_span(end(saga));
     let input = links::input_type(saga, &self_type);
-    let record = match saga.input() {
-        Some((step, _)) => quote_spanned! {step.span()=>
-            const INPUT: #library::__private::Record<Self::Input> = <Self::Input as RecordedInput>::RECORD;
-        },
-        None => quote! {
-            const INPUT: #library::__private::Record<Self::Input> = #library::__private::Record::new();
-        },
-    };
+    let input_record = format_ident!("RecordedInputOf{ident}", span = Span::mixed_site());
+    let record_of_input = checks::input(saga, &input_record, &self_type, &where_clause);
     let output = last_stage(saga, |step| links::output_type(saga, step, &self_type));
     let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
     // At their steps: a type that is more private than the saga is refused there.
     let taken_at = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
     let input = quote_spanned!(taken_at=> type Input = #input;);
     let output = quote_spanned!(end(saga)=> type Output = #output;);
+    let our = library_at(library, taken_at);
+    let record = quote_spanned! {taken_at=>
+        const INPUT: #our::__private::InputRecord<Self> =
+            #our::__private::InputRecord::new(<() as #input_record #ty_generics>::RECORD);
+    };
     let assumed = assumed(saga, &self_type, &where_clause);
-    let (flow, words) = (checks::flow(saga), checks::words(saga));
+    let flow = checks::flow(saga);
     let types = checks::types(saga, &self_type, &where_clause);
     let links = (0..saga.steps.len()).map(|index| links::gather(saga, index, &self_type, &assumed));
     let contexts = saga.steps.iter().map(|step| calls::context(saga, step, &self_type, &assumed));
@@ -46,10 +45,10 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     quote! {
         #outputs
         #steps
+        #flow
 
         const _: () = {
-            #flow
-            #words
+            #record_of_input
             #types
             #(#links)*
             #(#contexts)*
@@ -119,14 +118,14 @@ fn end(saga: &Saga) -> Span {
 
 /// Where a saga in flight keeps its outputs.
 fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
-    let library = &saga.library;
     let (impl_generics, ty_generics, _) = saga.generics.split_for_impl();
     let fields = saga.steps.iter().map(|step| {
         let (name, output) = (&step.name, links::output_type(saga, step, self_type));
+        let library = links::library(saga, step);
         quote_spanned!(step.span()=> #name: #library::__private::Slot<#output>)
     });
     let empty = saga.steps.iter().map(|step| {
-        let name = &step.name;
+        let (name, library) = (&step.name, links::library(saga, step));
         quote_spanned!(step.span()=> #name: #library::__private::Slot::new())
     });
     quote! {
@@ -176,16 +175,18 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
     });
     let outputs_ident = names::outputs_ident(&saga.ident);
     let output_of = output_of(saga, output_type);
+    let call_type = calls::call_type(saga, &quote!('saga), &quote!(Self));
+    let goes_anywhere = calls::goes_anywhere(saga, &quote!(Self));
     // Parameters are named at the user's tokens, as are their uses.
     let named = |name: &str| local(saga, name, saga.ident.span());
     let (call, slots, payload, codec) =
         (named("__call"), named("__slots"), named("__payload"), named("__codec"));
     quote! {
         async fn execute<'saga>(
-            #call: #library::__private::Call<'saga, Self>,
+            #call: #call_type,
         ) -> ::core::result::Result<#library::__private::Payload, #library::__private::StepError>
         where
-            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+            #goes_anywhere,
         {
             match #call.step {
                 #execute
@@ -194,13 +195,13 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
         }
 
         async fn verify<'saga>(
-            #call: #library::__private::Call<'saga, Self>,
+            #call: #call_type,
         ) -> ::core::result::Result<
             ::core::option::Option<#library::__private::Payload>,
             #library::__private::StepError,
         >
         where
-            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+            #goes_anywhere,
         {
             match #call.step {
                 #verify
@@ -209,10 +210,10 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
         }
 
         async fn compensate<'saga>(
-            #call: #library::__private::Call<'saga, Self>,
+            #call: #call_type,
         ) -> ::core::result::Result<(), #library::__private::StepError>
         where
-            for<'any> #library::__private::Call<'any, Self>: ::core::marker::Send,
+            #goes_anywhere,
         {
             match #call.step {
                 #compensate

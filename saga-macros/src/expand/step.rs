@@ -1,12 +1,12 @@
 //! The type that stands for a step.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ExprPath, Ident, Index, Lifetime};
 
 use super::definition::{step_definition, step_outline};
-use super::{located, words};
+use super::{library_at, located, type_span, words};
 use crate::model::{Compensation, Datum, Passes, Returns, Step, Taken, Undo};
 
 /// The type of the function's name, and what it implements.
@@ -40,12 +40,16 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             }
         }
     });
+    // A step that names its saga is refused as a step of another by words of ours: nobody is told of its neighbours.
+    let is_known = signature.generics.params.is_empty().then(|| quote!(#[diagnostic::do_not_recommend]));
+    let at_ident = library_at(library, ident.span());
     let header = quote_spanned! {ident.span()=>
-        impl #impl_generics #library::__private::Step<#sees> for #ident #where_clause
+        impl #impl_generics #at_ident::__private::Step<#sees> for #ident #where_clause
     };
-    let words = words::of(step);
+    let (words, asking) = (words::of(step), asking(step));
     let methods = if step.is_callable {
         let (execute, verify, compensate) = (execute(step), verify(step), compensate(step));
+        let (verify, compensate) = (verify.map(|verify| verify.1), compensate.map(|compensate| compensate.1));
         quote!(#execute #verify #compensate)
     } else {
         let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
@@ -75,6 +79,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 
         const _: () = {
             #words
+            #asking
 
             #[automatically_derived]
             impl #library::__private::StepInfo for #ident {
@@ -87,6 +92,7 @@ pub(super) fn expand(step: &Step) -> TokenStream {
 
             #(#positions)*
 
+            #is_known
             #[automatically_derived]
             #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
             #header #body
@@ -124,12 +130,79 @@ fn record(step: &Step) -> TokenStream {
     if !step.is_callable {
         return quote!(#library::__private::Record::unsound());
     }
-    let span = match &step.signature.returns {
-        Returns::Result { output, .. } => output.span(),
-        Returns::Alias(ty) => ty.span(),
-    };
+    let asks = asks(step);
     // Named at the user's token: whatever the compiler says of it is said there.
-    quote_spanned!(span=> <Self::Output as RecordedOutput>::RECORD)
+    quote_spanned!(output_span(step)=> #asks::RECORD)
+}
+
+/// Where the step says what it makes.
+fn output_span(step: &Step) -> Span {
+    match &step.signature.returns {
+        Returns::Result { output, .. } => type_span(output),
+        Returns::Alias(ty) => type_span(ty),
+    }
+}
+
+/// Where it says what goes wrong, and the type.
+fn error(step: &Step) -> (Span, TokenStream) {
+    let library = &step.library;
+    match &step.signature.returns {
+        Returns::Result { error, .. } => (type_span(error), quote!(#error)),
+        Returns::Alias(ty) => (type_span(ty), quote!(<#ty as #library::__private::StepResult>::Error)),
+    }
+}
+
+/// What asks for the traits in [`words`].
+fn asks(step: &Step) -> TokenStream {
+    let (_, ty_generics, _) = step.signature.generics.split_for_impl();
+    quote!(<() as Asks #ty_generics>)
+}
+
+/// Its provided items ask for the traits in [`words`], as [`super::ask`] says.
+fn asking(step: &Step) -> TokenStream {
+    if !step.is_callable {
+        return TokenStream::new();
+    }
+    let Step { library, signature, .. } = step;
+    let (impl_generics, ty_generics, where_clause) = signature.generics.split_for_impl();
+    let output = output(step);
+    let record = quote_spanned!(output_span(step)=> <Self as RecordedOutput<#output>>::RECORD);
+    let (error_span, error) = error(step);
+    let classify = quote_spanned!(error_span=> <Self as ClassifiedError<#error>>::classify);
+    let copies = signature.data.iter().enumerate().filter(|(_, datum)| datum.by_value).map(|(at, datum)| {
+        let (name, ty) = (copy_ident(at), &datum.ty);
+        let copy = quote_spanned!(type_span(ty)=> <Self as TakenByValue<#ty>>::copy);
+        quote! {
+            #[inline]
+            fn #name(data: &#ty) -> #ty
+            where
+            {
+                #copy(data)
+            }
+        }
+    });
+    let (verify, compensate) = (verify(step), compensate(step));
+    let (verify, compensate) = (verify.map(|verify| verify.0), compensate.map(|compensate| compensate.0));
+    quote! {
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
+        trait Asks #impl_generics #where_clause {
+            const RECORD: #library::__private::Record<#output> = #record;
+
+            #[inline]
+            fn classify(error: #error) -> #library::__private::StepError {
+                #classify(error)
+            }
+
+            #(#copies)*
+            #verify
+            #compensate
+        }
+        impl #impl_generics Asks #ty_generics for () #where_clause {}
+    }
+}
+
+fn copy_ident(at: usize) -> Ident {
+    format_ident!("copy_{at}", span = Span::mixed_site())
 }
 
 /// The first argument of a call of a user's function.
@@ -145,7 +218,8 @@ fn arguments(step: &Step) -> Vec<TokenStream> {
     let argument = |(index, Datum { ty, by_value, .. }): (usize, &Datum)| {
         let datum = datum(index, Span::mixed_site());
         if *by_value {
-            let copy = quote_spanned!(ty.span()=> <#ty as TakenByValue>::copy);
+            let (asks, copy) = (asks(step), copy_ident(index));
+            let copy = quote_spanned!(type_span(ty)=> #asks::#copy);
             quote!(#copy(#datum))
         } else {
             datum
@@ -163,18 +237,15 @@ fn execute(step: &Step) -> TokenStream {
     let Step { library, ident, signature, .. } = step;
     let (context, arguments) = (context(step, ident.span()), arguments(step));
     let call = quote_spanned!(located(ident.span())=> #ident(#context, #(#arguments),*).await);
-    let (output, classify) = match &signature.returns {
-        Returns::Result { error, .. } => {
-            (quote!(#call), quote_spanned!(error.span()=> <#error as ClassifiedError>::classify))
-        }
+    let output = match &signature.returns {
+        Returns::Result { .. } => call,
         Returns::Alias(ty) => {
-            let classify = quote_spanned! {ty.span()=>
-                <<#ty as #library::__private::StepResult>::Error as ClassifiedError>::classify
-            };
             let result = quote_spanned!(ty.span()=> #library::__private::StepResult::into_result);
-            (quote!(#result(#call)), classify)
+            quote!(#result(#call))
         }
     };
+    let asks = asks(step);
+    let classify = quote_spanned!(error(step).0=> #asks::classify);
     let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
     let future = quote_spanned! {ident.span()=>
         async move {
@@ -188,9 +259,9 @@ fn execute(step: &Step) -> TokenStream {
 }
 
 /// Calls `verify` with the step's own parameters. What it takes and returns goes through traits whose words are
-/// about this step.
-fn verify(step: &Step) -> TokenStream {
-    let Some(verify) = &step.verify else { return TokenStream::new() };
+/// about this step: the call stands where they can be asked for, and the step's own method passes it on.
+fn verify(step: &Step) -> Option<(TokenStream, TokenStream)> {
+    let verify = step.verify.as_ref()?;
     let span = path_span(verify);
     let context = context(step, span);
     let by_value = step.signature.data.iter().map(|datum| datum.by_value);
@@ -202,18 +273,25 @@ fn verify(step: &Step) -> TokenStream {
             if by_value {
                 return (TokenStream::new(), argument);
             }
-            let (declared, take) =
-                through(&quote_spanned!(span=> TakenByVerify::take), &format!("__take_{index}"), span);
+            let (declared, take) = through(
+                &quote_spanned!(span=> <Self as TakenByVerify<_, _>>::take),
+                &format!("__take_{index}"),
+                span,
+            );
             (declared, quote!(#take(#argument)))
         })
         .unzip();
-    let call = quote_spanned!(span=> #verify(#context, #(#arguments),*).await);
+    let output = output(step);
+    let call = quote_spanned!(span=> #verify(#context, #(#arguments),*));
+    let (awaited, future_of) =
+        through(&quote_spanned!(span=> <Self as AwaitedOfVerify<_>>::future), "__future_of", span);
     let (answer, answer_of) =
-        through(&quote_spanned!(span=> ReturnedByVerify::<Self::Output>::answer), "__answer", span);
+        through(&quote_spanned!(span=> <Self as ReturnedByVerify<#output, _>>::answer), "__answer", span);
     let (classify, classified) =
-        through(&quote_spanned!(span=> ClassifiedByVerify::classify), "__classify", span);
+        through(&quote_spanned!(span=> <Self as ClassifiedByVerify<_>>::classify), "__classify", span);
     let body = quote_spanned! {span=>
-        let __result = #call;
+        #awaited
+        let __result = #future_of(#call).await;
         #answer
         #classify
         match #answer_of(__result) {
@@ -221,21 +299,25 @@ fn verify(step: &Step) -> TokenStream {
             ::core::result::Result::Err(error) => ::core::result::Result::Err(#classified(error)),
         }
     };
-    let found = quote!(::core::option::Option<Self::Output>);
+    let found = quote!(::core::option::Option<#output>);
     let signature = method(step, span, &quote!(verify), &quote!(), &found);
-    quote_spanned! {Span::mixed_site()=>
+    let here = Span::mixed_site();
+    let asking = quote_spanned! {here=>
         #signature {
             async move {
                 #(#takes)*
                 #body
             }
         }
-    }
+    };
+    let asks = asks(step);
+    Some((asking, quote_spanned!(here=> #signature { #asks::verify(cx, args) })))
 }
 
-/// Calls the compensation with what it takes, through traits whose words are about this step.
-fn compensate(step: &Step) -> TokenStream {
-    let Undo::Compensate(compensation) = &step.undo else { return TokenStream::new() };
+/// Calls the compensation with what it takes, through traits whose words are about this step; and the step's own
+/// method, as in [`verify`].
+fn compensate(step: &Step) -> Option<(TokenStream, TokenStream)> {
+    let Undo::Compensate(compensation) = &step.undo else { return None };
     let Compensation { path, taken, parentheses } = compensation;
     let library = &step.library;
     let span = path_span(path);
@@ -249,7 +331,8 @@ fn compensate(step: &Step) -> TokenStream {
                 Taken::Datum(index) => datum(*index, *span),
             };
             let name = format!("__take_{at}");
-            let (declared, take) = through(&quote_spanned!(*span=> TakenByCompensation::take), &name, *span);
+            let (declared, take) =
+                through(&quote_spanned!(*span=> <Self as TakenByCompensation<_, _>>::take), &name, *span);
             (declared, quote_spanned!(*span=> #take(#argument)))
         })
         .unzip();
@@ -259,13 +342,16 @@ fn compensate(step: &Step) -> TokenStream {
     let here = Span::mixed_site();
     let open =
         takes_output.then(|| quote_spanned!(here=> let output = #library::__private::undoable(output)?;));
-    let call = quote_spanned!(span=> #path #given.await);
+    let call = quote_spanned!(span=> #path #given);
+    let (awaited, future_of) =
+        through(&quote_spanned!(span=> <Self as AwaitedOfCompensation<_>>::future), "__future_of", span);
     let (result, result_of) =
-        through(&quote_spanned!(span=> ReturnedByCompensation::result), "__result_of", span);
+        through(&quote_spanned!(span=> <Self as ReturnedByCompensation<_>>::answer), "__result_of", span);
     let (classify, classified) =
-        through(&quote_spanned!(span=> ClassifiedByCompensation::classify), "__classify", span);
+        through(&quote_spanned!(span=> <Self as ClassifiedByCompensation<_>>::classify), "__classify", span);
     let body = quote_spanned! {span=>
-        let __result = #call;
+        #awaited
+        let __result = #future_of(#call).await;
         #result
         #classify
         match #result_of(__result) {
@@ -274,9 +360,10 @@ fn compensate(step: &Step) -> TokenStream {
         }
     };
     let lifetime = Lifetime::new("'step", span);
-    let output = quote_spanned!(here=> output: ::core::option::Option<&#lifetime Self::Output>,);
+    let output = output(step);
+    let output = quote_spanned!(here=> output: ::core::option::Option<&#lifetime #output>,);
     let signature = method(step, span, &quote!(compensate), &output, &quote!(()));
-    quote_spanned! {here=>
+    let asking = quote_spanned! {here=>
         #signature {
             async move {
                 #open
@@ -284,7 +371,9 @@ fn compensate(step: &Step) -> TokenStream {
                 #body
             }
         }
-    }
+    };
+    let asks = asks(step);
+    Some((asking, quote_spanned!(here=> #signature { #asks::compensate(cx, output, args) })))
 }
 
 /// A function of a trait, under a name of its own: what the compiler says of it is said at its path, and not at the
@@ -304,6 +393,7 @@ fn method(
 ) -> TokenStream {
     let (library, saga) = (&step.library, &step.signature.saga);
     let lifetime = Lifetime::new("'step", at);
+    let data = step.signature.data.iter().map(|Datum { ty, .. }| ty);
     let future = quote_spanned! {at=>
         impl #library::__private::Future<
             Output = ::core::result::Result<#answer, #library::__private::StepError>
@@ -315,7 +405,7 @@ fn method(
     let parameters = quote_spanned! {Span::mixed_site()=>
         cx: &#lifetime #library::__private::StepContext<#saga>,
         #output
-        args: Self::Args<#lifetime>,
+        args: (#(&#lifetime #data,)*),
     };
     quote! {
         #[allow(unused_variables)]

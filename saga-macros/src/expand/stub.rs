@@ -78,7 +78,8 @@ pub(super) fn saga(
                     type Step = #steps;
                     type Slots = ();
 
-                    const INPUT: #library::__private::Record<()> = #library::__private::Record::unsound();
+                    const INPUT: #library::__private::InputRecord<Self> =
+                        #library::__private::InputRecord::new(#library::__private::Record::unsound());
 
                     fn definition() -> &'static #library::__private::Definition {
                         #unreachable

@@ -59,6 +59,11 @@ impl Options {
         Self(items)
     }
 
+    /// Whether an option of this key was written, whatever is wrong with it.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|item| item.key == key)
+    }
+
     /// Takes out the option of this key.
     fn take(&mut self, key: &str) -> Option<OptionItem> {
         let at = self.0.iter().position(|item| item.key == key)?;

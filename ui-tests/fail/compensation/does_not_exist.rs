@@ -1,4 +1,4 @@
-//! A compensation exists.
+//! A compensation exists. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,5 @@
-//! A compensation belongs to its step's saga.
+//! A compensation belongs to its step's saga. Its first parameter may be several types, so the
+//! words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! A compensation takes all that it is given.
+//! A compensation takes all that it is given. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

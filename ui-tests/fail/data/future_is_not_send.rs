@@ -1,4 +1,4 @@
-//! A step goes from thread to thread while it waits.
+//! A step goes from thread to thread while it waits. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! A compensation goes from thread to thread while it waits.
+//! A compensation goes from thread to thread while it waits. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! A foreign error becomes a `StepError` by a word that classifies it.
+//! A foreign error becomes a `StepError` by a word that classifies it. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! `compensation` of a saga is a strategy.
+//! `compensation` of a saga is a strategy. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

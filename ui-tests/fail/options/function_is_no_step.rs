@@ -1,4 +1,4 @@
-//! A step of the flow is marked as one.
+//! A step of the flow is marked as one. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::{Order, Payment};

@@ -1,4 +1,4 @@
-//! Metadata is pairs of a name and a text.
+//! Metadata is pairs of a name and a text. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

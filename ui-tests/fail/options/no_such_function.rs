@@ -1,4 +1,4 @@
-//! A step of the flow exists.
+//! A step of the flow exists. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! `retry_if` is asked about a `StepError`.
+//! `retry_if` is asked about a `StepError`. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

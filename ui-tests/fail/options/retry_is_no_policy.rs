@@ -1,4 +1,4 @@
-//! `retry` is a retry policy.
+//! `retry` is a retry policy. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! A timeout is a `Duration`.
+//! A timeout is a `Duration`. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

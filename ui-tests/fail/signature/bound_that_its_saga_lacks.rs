@@ -1,4 +1,5 @@
-//! A generic step asks for no more than its saga's struct does.
+//! A generic step asks for no more than its saga's struct does. The words are the compiler's own, as is where it would
+//! put the bound: the macro adds some to the struct's.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Order;

@@ -1,4 +1,4 @@
-//! A shared step runs in the sagas that have what it needs.
+//! A shared step runs in the sagas that have what it needs. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 
@@ -7,6 +7,12 @@ struct Shop;
 
 trait HasMailer: Send + Sync + 'static {
     fn mail(&self, text: &str);
+}
+
+struct Library;
+
+impl HasMailer for Library {
+    fn mail(&self, _text: &str) {}
 }
 
 #[step(compensate = none)]

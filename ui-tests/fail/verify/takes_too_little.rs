@@ -1,4 +1,4 @@
-//! `verify` takes what its step takes.
+//! `verify` takes what its step takes. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 use saga_ui_tests::Payment;

@@ -54,6 +54,25 @@ async fn confirm(_shop: &Shop, amount: &u64) -> Result<u64, StepError> {
     Ok(*amount)
 }
 
+/// A saga that money can be taken from.
+pub trait Purse: Send + Sync + 'static {
+    /// How much there is.
+    fn holds(&self) -> u64;
+}
+
+/// Takes money, in any saga.
+///
+/// # Errors
+/// There is less.
+#[step(compensate = give_back, crate = my_saga)]
+pub async fn take<S: Purse>(saga: &S, amount: &u64) -> Result<u64, TooMuch> {
+    saga.holds().checked_sub(*amount).ok_or(TooMuch)
+}
+
+async fn give_back<S: Purse>(_saga: &S, _rest: &u64) -> Result<(), StepError> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use my_saga::Saga;

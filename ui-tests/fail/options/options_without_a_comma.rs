@@ -1,0 +1,14 @@
+//! Options are parted by commas.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Payment;
+
+#[saga(steps(charge))]
+struct Shop;
+
+#[step(pivot timeout = secs(5))]
+async fn charge(_shop: &Shop, _cart: &u64) -> Result<Payment, StepError> {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A `verify` exists. The words are the compiler's own.
+
+use saga::{StepError, saga, step};
+use saga_ui_tests::Payment;
+
+#[saga(steps(charge))]
+struct Shop;
+
+#[step(pivot, verify = find_payment)]
+async fn charge(_shop: &Shop, _cart: &u64) -> Result<Payment, StepError> {
+    todo!()
+}
+
+fn main() {}
