@@ -65,12 +65,14 @@ mod error;
 mod key;
 mod link;
 mod list;
+mod listener;
 mod options;
 mod partitions;
 mod queries;
 mod rows;
 mod script;
 mod store;
+mod wake;
 
 pub use durability::{Durability, WriteLog};
 pub use options::RedisOptions;

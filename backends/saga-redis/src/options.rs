@@ -35,6 +35,7 @@ pub struct RedisOptions {
     pub(crate) backoff: (Duration, Duration),
     pub(crate) replicas: Option<(usize, Duration)>,
     pub(crate) key_grace: Duration,
+    pub(crate) has_wake_ups: bool,
 }
 
 impl RedisOptions {
@@ -59,6 +60,7 @@ impl RedisOptions {
             backoff: (Duration::from_millis(20), Duration::from_secs(1)),
             replicas: None,
             key_grace: Duration::from_millis(200),
+            has_wake_ups: true,
         }
     }
 
@@ -143,6 +145,14 @@ impl RedisOptions {
     #[must_use]
     pub fn key_grace(mut self, grace: Duration) -> Self {
         self.key_grace = grace;
+        self
+    }
+
+    /// Listens for no wake-ups, and sends none: all is found by polling. For a user without rights on channels, or a
+    /// proxy that passes no messages on.
+    #[must_use]
+    pub fn without_wake_ups(mut self) -> Self {
+        self.has_wake_ups = false;
         self
     }
 

@@ -2,19 +2,18 @@
 
 mod common;
 
-use std::borrow::Cow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use saga::machine::{By, Event, SagaStarted, SagaState};
-use saga::store::{Append, Claim, HeadChange, JournalStore, Purge, QueryStore, Refusal};
-use saga::{Payload, SagaFilter, SagaId, StoreError, Timestamp, WorkerId};
+use saga::machine::{Event, SagaState};
+use saga::store::{Append, JournalStore, Purge, QueryStore, Refusal};
+use saga::{SagaFilter, SagaId, StoreError, Timestamp, WorkerId};
 use saga_redis::{RedisOptions, RedisStore, WriteLog};
 use tokio::task::JoinSet;
 
-use common::{Cluster, Namespace, Server, wait_until};
+use common::{Cluster, Namespace, Server, claim, create, end, step, take, wait_until};
 
 fn main() -> ExitCode {
     let service = saga_test_services::redis_server();
@@ -40,49 +39,6 @@ fn main() -> ExitCode {
             a_slot_moves_to_another_node_under_load,
         ],
     )
-}
-
-fn create(saga: SagaId, key: Option<&str>, owner: Option<WorkerId>) -> Append {
-    let started = SagaStarted {
-        definition: Cow::Borrowed("order"),
-        version: 1,
-        fingerprint: "0".parse().unwrap(),
-        codec: Cow::Borrowed("json"),
-        labels: [("customer".to_owned(), "c-17".to_owned())].into_iter().collect(),
-        key: key.map(str::to_owned),
-        start_at: Timestamp::from_micros(0),
-        deadline: None,
-        owner,
-        input: Payload::EMPTY,
-    };
-    let state = if owner.is_some() { SagaState::Running } else { SagaState::Pending };
-    Append {
-        saga,
-        expected: 0,
-        events: vec![Event::SagaStarted(Box::new(started))],
-        head: Some(HeadChange { state, owner, wake_at: None }),
-        answered: None,
-    }
-}
-
-fn step(saga: SagaId, expected: u64, output: &str) -> Append {
-    let output = Payload::from(output.as_bytes());
-    let events = vec![Event::StepCompleted { step: 0, attempt: 1, by: By::Execution, output }];
-    Append { saga, expected, events, head: None, answered: None }
-}
-
-fn end(saga: SagaId, expected: u64) -> Append {
-    let head = Some(HeadChange { state: SagaState::Completed, owner: None, wake_at: None });
-    let events = vec![Event::Ended { state: SagaState::Completed, not_undone: Vec::new() }];
-    Append { saga, expected, events, head, answered: None }
-}
-
-async fn take(store: &RedisStore, append: &Append) {
-    store.append_one(append).await.unwrap().unwrap();
-}
-
-fn claim(worker: WorkerId) -> Claim {
-    Claim { worker, definitions: None, limit: 10 }
 }
 
 /// Appends as the engine does: after an error it reads back whether the append is there, and tries again.
@@ -293,6 +249,7 @@ fn late_create(server: &Server, namespace: &str, saga: SagaId, nonce: &str, not_
         &clock,
         "0",
         "1",
+        "keyed",
         &saga,
         "0",
         "1",
@@ -300,14 +257,11 @@ fn late_create(server: &Server, namespace: &str, saga: SagaId, nonce: &str, not_
         "pending",
         "-",
         "",
-        "",
-        "1",
         "order",
         "1",
         "0000000000000000",
-        "1",
-        "k",
         "",
+        "k",
         "5:order:k",
         "reserved",
         nonce,
@@ -385,7 +339,7 @@ async fn a_key_of_a_wrong_type_stops_an_append_before_it_writes(_: String) {
     let name = &place.name;
     let spoiled = [
         format!("{{{name}:0}}:log"),
-        format!("{{{name}:0}}:owners"),
+        format!("{{{name}:0}}:due:-:order:1:0000000000000000"),
         format!("{{{name}:0}}:state:completed:order"),
         format!("{{{name}:0}}:ended:completed"),
     ];

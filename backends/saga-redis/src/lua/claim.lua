@@ -20,13 +20,14 @@ local function find()
                 local found = redis.call('ZRANGEBYSCORE', key, '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, limit)
                 for index = 1, #found, 2 do
                     local head = head_of(found[index])
-                    local since = head and due(head)
+                    local since = head and due(head, has_requests(head))
                     if since and head.owner == owner and head.shape == shape and tonumber(since) <= now then
                         free[#free + 1] = { tonumber(found[index + 1]), found[index] }
                     else
                         -- It leads nowhere, or is not what it says.
                         redis.call('ZREM', key, found[index])
                         if head then file(head, head) end
+                        save()
                     end
                 end
             end
@@ -63,7 +64,7 @@ end
 local function take(id, event)
     local before = head_of(id)
     if not before or ENDED[before.state] or not is_dead(before.owner) then return false end
-    local since = due(before)
+    local since = due(before, has_requests(before))
     if not since or tonumber(since) > now then return false end
     local after = {}
     for name, value in pairs(before) do after[name] = value end
@@ -71,12 +72,12 @@ local function take(id, event)
     check(before)
     check(after)
     local sequence = redis.call('LLEN', P .. 'journal:' .. id)
-    local at = tick(1)
-    after.updated = text(at)
-    log(at, id, sequence, 1)
-    redis.call('HSET', P .. 'head:' .. id, 'owner', worker, 'updated', text(at))
+    local moment = text(tick(1))
+    after.updated = moment
+    log(moment, id, sequence, '1')
+    redis.call('HSET', P .. 'head:' .. id, 'owner', worker, 'updated', moment)
     file(after, before)
-    redis.call('RPUSH', P .. 'journal:' .. id, text(at) .. ' ' .. event)
+    redis.call('RPUSH', P .. 'journal:' .. id, moment .. ' ' .. event)
     return true
 end
 
@@ -114,6 +115,6 @@ if #claimed == 0 then
 else
     redis.call('SET', P .. 'claims:' .. worker, token .. ' ' .. table.concat(claimed, ' '), 'EX', 3600)
 end
-save_clock()
+save()
 if failed then return failure(failed) end
 return { token, claimed }
