@@ -149,6 +149,11 @@ impl Link {
         self.is_cluster
     }
 
+    /// Whether what is written is acknowledged by replicas too.
+    pub(crate) const fn waits_for_replicas(&self) -> bool {
+        self.limits.replicas.is_some()
+    }
+
     /// Finds the partitions of these clock keys.
     pub(crate) async fn locate(&mut self, clock_keys: &[&str]) -> StoreResult<()> {
         let first = Arc::clone(&lock(&self.homes)[0]);
@@ -411,6 +416,8 @@ fn connection_info(url: &str, options: &RedisOptions) -> StoreResult<ConnectionI
     if !info.addr().is_supported() {
         return Err(StoreError::unusable(format!("{} needs the feature `tls` of saga-redis", info.addr())));
     }
+    #[cfg(feature = "tls")]
+    let info = crate::tls::secured(info, &options.certificates)?;
     Ok(info)
 }
 

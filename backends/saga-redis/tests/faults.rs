@@ -409,6 +409,11 @@ async fn what_cannot_be_used_says_why(_: String) {
         assert!(shown.1.contains(part), "{}", shown.1);
         assert!(!shown.1.contains("secret"), "{}", shown.1);
     }
+    #[cfg(not(feature = "tls"))]
+    {
+        let shown = error(RedisOptions::new(format!("rediss://127.0.0.1:{}", server.port))).await;
+        assert!(shown.0 && shown.1.contains("feature `tls`"), "{}", shown.1);
+    }
     let good = RedisOptions::new(server.url()).password("secret");
     let store = good.clone().partitions(3).open().await.unwrap();
     let shown = error(good.clone().partitions(4)).await;
@@ -429,6 +434,10 @@ async fn missing_replicas_are_told(_: String) {
     wait_until("the replica is there", || {
         server.ask::<String>(&["INFO", "replication"]).contains("state=online")
     });
+    let waits = place.options().wait_replicas(1, Duration::from_secs(5)).open().await.unwrap();
+    assert!(!waits.durability().may_lose_by_failover);
+    let hurries = place.options().open().await.unwrap();
+    assert!(hurries.durability().may_lose_by_failover, "there is a replica that nobody waits for");
     // It was written, though it could not be acknowledged.
     insist(&store, &step(saga, 1, "a")).await;
     assert_eq!(store.load(saga).await.unwrap().len(), 2);

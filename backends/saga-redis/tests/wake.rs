@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             a_cancel_reaches_the_owner_at_once,
             what_no_message_told_is_found_by_polling,
             a_user_without_rights_on_channels_polls,
+            an_idle_coordinator_asks_as_often_as_its_settings_say,
         ],
     )
 }
@@ -200,4 +201,23 @@ async fn a_user_without_rights_on_channels_polls(_: String) {
     assert!(
         calls(&server, "ssubscribe") > 0 || server.ask::<String>(&["INFO", "errorstats"]).contains("NOPERM")
     );
+}
+
+async fn an_idle_coordinator_asks_as_often_as_its_settings_say(_: String) {
+    const POLL: Duration = Duration::from_millis(100);
+    const LEASE: Duration = Duration::from_millis(900);
+    let server = Server::start("");
+    let place = Namespace::left_behind(&server.url(), 1);
+    let store = place.store().await;
+    listening(&store).await;
+    let builder = Coordinator::builder(store).saga(Patient { has_begun: Arc::default() });
+    let _coordinator = builder.poll_interval(POLL).lease(LEASE).build().await.unwrap();
+    let (begun, before) = (std::time::Instant::now(), calls(&server, "evalsha"));
+    // Until it has asked twenty times; by then it has searched and beaten.
+    wait_until("it has asked", || calls(&server, "evalsha") >= before + 20);
+    let (asked, took) = (calls(&server, "evalsha") - before, begun.elapsed().as_secs_f64());
+    // A search is one script, a heartbeat is two; each may have begun before, and once for what may have been missed.
+    let most = took / POLL.as_secs_f64() + 2.0 + 2.0 * (took / (LEASE / 3).as_secs_f64() + 2.0);
+    assert!(u32::try_from(asked).is_ok_and(|asked| f64::from(asked) <= most), "{asked} in {took} s");
+    assert_eq!(calls(&server, "spublish"), 0, "it has nothing to tell");
 }

@@ -15,7 +15,7 @@ use saga_redis::{RedisOptions, RedisStore};
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use appends::{claim, create, end, step, take};
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
-pub(crate) use server::{Cluster, Server, wait_until};
+pub(crate) use server::{Cluster, Server, free_port, wait_until};
 
 /// A namespace of a test's own, deleted with it.
 pub(crate) struct Namespace {

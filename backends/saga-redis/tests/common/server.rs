@@ -92,7 +92,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A port that nobody listens at, nor at the one for the bus of a cluster, 10,000 higher.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = fastrand_port();
         let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
