@@ -47,6 +47,9 @@ pub(crate) fn started(append: &Append) -> Option<&SagaStarted> {
 impl Shared {
     pub(crate) async fn append(&self, batch: &[Append]) -> StoreResult<Vec<Answer>> {
         let partitions = &self.partitions;
+        if partitions.count() == 1 {
+            return self.append_here(0, &batch.iter().collect::<Vec<_>>()).await;
+        }
         // Each partition's appends, in the order of the batch. Where a key's record may be in another partition, its
         // saga goes its own way, and those of one key go one after the other.
         let mut plain: HashMap<u16, Vec<usize>> = HashMap::new();
@@ -102,6 +105,9 @@ impl Shared {
     /// Appends to one partition, whose keys, if any, are in it too.
     async fn append_here(&self, partition: u16, appends: &[&Append]) -> StoreResult<Vec<Answer>> {
         let said = self.write(partition, appends, &Reserved::Here).await?;
+        if !said.iter().any(|said| matches!(said, Said::Key(_))) {
+            return appends.iter().zip(said).map(|(append, said)| said.answer(append)).collect();
+        }
         let answers = appends.iter().zip(said).map(async |(append, said)| match said {
             Said::Key(holder) => self.append_to_taken(append, &holder).await,
             said => said.answer(append),
@@ -133,7 +139,22 @@ impl Shared {
         Ok(said)
     }
 
+    /// The arguments of one append: its kind, and what that needs.
     fn push(&self, call: &mut Call, append: &Append, reserved: &Reserved) {
+        let started = started(append);
+        let is_plain = append.head.is_none() && append.answered.is_none() && append.events.len() == 1;
+        if is_plain {
+            call.push("entry");
+            call.push(append.saga.to_string());
+            call.push(append.expected);
+            return call.push(rows::entry(&append.events[0]));
+        }
+        let record = started.and_then(|started| KeyRecord::of(started, &self.partitions));
+        call.push(match (started, &record) {
+            (None, _) => "change",
+            (Some(_), None) => "create",
+            (Some(_), Some(_)) => "keyed",
+        });
         call.push(append.saga.to_string());
         call.push(append.expected);
         call.push(append.events.len());
@@ -148,17 +169,16 @@ impl Shared {
             }
             None => ["", "-", ""].into_iter().for_each(|empty| call.push(empty)),
         }
-        call.push(append.answered.map_or_else(String::new, |number| number.to_string()));
-        let Some(started) = started(append) else { return call.push(0) };
-        call.push(1);
+        let Some(started) = started else {
+            return call.push(append.answered.map_or_else(String::new, |number| number.to_string()));
+        };
         call.push(&*started.definition);
         call.push(started.version);
         call.push(started.fingerprint.to_string());
-        call.push(u8::from(started.key.is_some()));
-        call.push(started.key.as_deref().unwrap_or_default());
         call.push(rows::labels(&started.labels));
-        let record = KeyRecord::of(started, &self.partitions);
-        call.push(record.as_ref().map_or("", |record| &record.name));
+        let Some(record) = record else { return };
+        call.push(started.key.as_deref().unwrap_or_default());
+        call.push(&record.name);
         match reserved {
             Reserved::Here => ["here", "", "0"].into_iter().for_each(|argument| call.push(argument)),
             Reserved::By { nonce, not_after } => {
@@ -172,16 +192,19 @@ impl Shared {
 
 impl Said {
     fn read(value: Value) -> StoreResult<Self> {
+        if let Value::Int(at) = value {
+            return Ok(Self::Taken(Timestamp::from_micros(at)));
+        }
         let text: String = rows::read(value)?;
         Ok(match text.strip_prefix('!') {
-            None => Self::Taken(Timestamp::from_micros(rows::parse(&text)?)),
             Some("conflict") => Self::Conflict,
             Some("same") => Self::Same,
             Some("void" | "late") => Self::Void,
             Some(other) => match other.strip_prefix("key ") {
                 Some(holder) => Self::Key(holder.to_owned()),
-                None => return Err(StoreError::broken(format!("an append is answered with `{text}`"))),
+                None => return Err(unforeseen(&text)),
             },
+            None => return Err(unforeseen(&text)),
         })
     }
 
@@ -195,4 +218,8 @@ impl Said {
             }
         }
     }
+}
+
+fn unforeseen(answer: &str) -> StoreError {
+    StoreError::broken(format!("an append is answered with `{answer}`"))
 }

@@ -143,6 +143,9 @@ impl Shared {
     }
 
     pub(crate) async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> StoreResult<Heartbeat> {
+        if let Some(wakes) = &self.wakes {
+            wakes.enter(worker);
+        }
         let micros = u64::try_from(lease.as_micros().min(LEASE_MAX)).unwrap_or(u64::MAX);
         let beating = self.partitions.all().map(async |partition| {
             let call = self.script(&HEARTBEAT, partition).with(worker.to_string()).with(micros);
@@ -174,6 +177,10 @@ impl Shared {
             retired?;
         }
         self.claims().remove(&worker);
+        if let Some(wakes) = &self.wakes {
+            wakes.leave(worker);
+            wakes.work();
+        }
         Ok(())
     }
 

@@ -13,6 +13,8 @@ pub struct Durability {
     pub log: WriteLog,
     /// Whether the server may throw keys away when its memory is full. `false` where it can't be read.
     pub may_evict: bool,
+    /// Whether there are replicas that nobody waits for: one that becomes the master lacks what it had not received.
+    pub may_lose_by_failover: bool,
 }
 
 /// When a write is on disk.
@@ -32,22 +34,28 @@ pub enum WriteLog {
 }
 
 impl Durability {
-    /// Whether everything acknowledged survives the loss of power. A failover is another matter.
+    /// Whether everything acknowledged survives the loss of power, and a failover as far as the settings can see to it.
     #[must_use]
     pub fn keeps_acknowledged_writes(&self) -> bool {
-        self.log == WriteLog::EveryWrite && !self.may_evict
+        self.log == WriteLog::EveryWrite && !self.may_evict && !self.may_lose_by_failover
     }
 }
 
 /// Asks each server.
 pub(crate) async fn read(link: &Link) -> StoreResult<Durability> {
-    let mut durability = Durability { log: WriteLog::EveryWrite, may_evict: false };
+    let mut durability =
+        Durability { log: WriteLog::EveryWrite, may_evict: false, may_lose_by_failover: false };
     for node in link.masters() {
         durability.log = durability.log.max(write_log(link, &node).await?);
         let policy = setting(link, &node, "maxmemory-policy").await?;
         let limit = setting(link, &node, "maxmemory").await?;
         let is_limited = limit.is_some_and(|limit| limit != "0");
         durability.may_evict |= is_limited && policy.is_some_and(|policy| policy != "noeviction");
+        if !link.waits_for_replicas() {
+            let replication = link.text(&node, redis::cmd("INFO").arg("replication")).await?;
+            let mut counts = replication.lines().filter_map(|line| line.strip_prefix("connected_slaves:"));
+            durability.may_lose_by_failover |= counts.next().is_some_and(|count| count.trim() != "0");
+        }
     }
     Ok(durability)
 }
@@ -70,6 +78,9 @@ pub(crate) fn warn(durability: &Durability) {
     }
     if durability.may_evict {
         tracing::warn!("Redis throws sagas away when its memory is full: set `maxmemory-policy noeviction`");
+    }
+    if durability.may_lose_by_failover {
+        tracing::warn!("Redis: a failover loses what its replica had not received; set `wait_replicas`");
     }
 }
 

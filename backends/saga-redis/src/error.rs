@@ -48,8 +48,13 @@ pub(crate) fn told(error: &RedisError, address: &str) -> StoreError {
         (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH") => StoreError::unusable(format!(
             "{address} refuses the user or the password ({error}): see the URL, `username` and `password`"
         )),
+        (ErrorKind::Io, _) if error.to_string().contains("invalid peer certificate") => {
+            StoreError::unusable(format!(
+                "{address} shows a certificate that is not trusted ({error}): name who signed it by `tls_roots`"
+            ))
+        }
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => StoreError::unusable(format!(
-            "the user may not do what a store does ({error}): give it `+@all -@dangerous +info` on the keys of the namespace"
+            "the user may not do what a store does ({error}): give it `+@all -@dangerous +info` on the keys and channels of the namespace"
         )),
         (ErrorKind::InvalidClientConfig, _) => {
             StoreError::unusable(format!("{address} is no address of a Redis: {error}"))

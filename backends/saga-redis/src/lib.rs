@@ -26,10 +26,28 @@
 //! A failover to a replica may lose what that had not received: replication does not wait. With
 //! [`wait_replicas`](RedisOptions::wait_replicas) an append is acknowledged once so many replicas have it in memory, so a
 //! failover to one of those loses nothing. (A failover may still choose another; `min-replicas-to-write` narrows that.)
-//! And a `maxmemory-policy` other than `noeviction` throws sagas away when the memory is full.
+//! And a `maxmemory-policy` other than `noeviction` throws sagas away when the memory is full. Replicas that are waited
+//! for make up for no `appendfsync`: the loss of power of all machines takes what none had on disk.
 //!
 //! As a store opens it reads these settings, warns where acknowledged writes could be lost, and tells what it found:
 //! [`RedisStore::durability`].
+//!
+//! # What it asks for
+//!
+//! An append, or a batch of them, is one script. A coordinator that has nothing to do sends one script for each search
+//! (every 2 s) and two for each heartbeat (every 5 s), in a cluster for each partition.
+//!
+//! What one process leaves for others (a request for a saga, a saga to be taken up, a worker that ends) it tells them
+//! at once, at most once in 50 ms, in the sharded channel `{namespace:0}:wake`. Each store listens on a connection of its
+//! own, and again where that is lost. A message that is lost is found by polling, with the next search or heartbeat. A
+//! user of Redis needs rights on that channel (`&{namespace:0}:wake`), else all is found by polling:
+//! [`without_wake_ups`](RedisOptions::without_wake_ups).
+//!
+//! # TLS
+//!
+//! With the feature `tls`, `rediss://` URLs are spoken over TLS. Who may sign the server's certificate is who the system
+//! trusts, or those of `RedisOptions::tls_roots`; `RedisOptions::tls_identity` is for
+//! servers that ask for the client's.
 //!
 //! # Partitions
 //!
@@ -65,12 +83,16 @@ mod error;
 mod key;
 mod link;
 mod list;
+mod listener;
 mod options;
 mod partitions;
 mod queries;
 mod rows;
 mod script;
 mod store;
+#[cfg(feature = "tls")]
+mod tls;
+mod wake;
 
 pub use durability::{Durability, WriteLog};
 pub use options::RedisOptions;

@@ -29,10 +29,10 @@ pub(crate) struct Link {
 }
 
 #[derive(Clone)]
-struct Limits {
+pub(crate) struct Limits {
     connections: usize,
-    connect_timeout: Duration,
-    command_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) command_timeout: Duration,
     retries: u32,
     backoff: (Duration, Duration),
     replicas: Option<(usize, Duration)>,
@@ -71,6 +71,10 @@ impl Node {
         let client = Client::open(info).map_err(|error| told(&error, &address))?;
         let connections = (0..connections).map(|_| tokio::sync::Mutex::new(None)).collect();
         Ok(Self { address, client, connections, turn: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn info(&self) -> &ConnectionInfo {
+        self.client.get_connection_info()
     }
 
     /// Which connection a call takes: large answers don't keep what is written waiting.
@@ -143,6 +147,11 @@ impl Link {
 
     pub(crate) const fn is_cluster(&self) -> bool {
         self.is_cluster
+    }
+
+    /// Whether what is written is acknowledged by replicas too.
+    pub(crate) const fn waits_for_replicas(&self) -> bool {
+        self.limits.replicas.is_some()
     }
 
     /// Finds the partitions of these clock keys.
@@ -277,7 +286,11 @@ impl Link {
         Ok(())
     }
 
-    fn home(&self, partition: u16) -> Arc<Node> {
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn home(&self, partition: u16) -> Arc<Node> {
         let homes = lock(&self.homes);
         let home = homes.get(usize::from(partition)).or_else(|| homes.first());
         Arc::clone(home.expect("an open store has a node"))
@@ -315,7 +328,7 @@ impl Link {
     }
 
     /// Reads which node has which slots, from the first that says so.
-    async fn refresh(&self) {
+    pub(crate) async fn refresh(&self) {
         if !self.is_cluster {
             return;
         }
@@ -381,7 +394,7 @@ fn replicated(answers: Vec<Value>, count: usize, limit: Duration) -> Result<Valu
     Ok(answer)
 }
 
-fn too_late(limit: Duration) -> RedisError {
+pub(crate) fn too_late(limit: Duration) -> RedisError {
     let error = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {limit:?}"));
     RedisError::from(error)
 }
@@ -403,6 +416,8 @@ fn connection_info(url: &str, options: &RedisOptions) -> StoreResult<ConnectionI
     if !info.addr().is_supported() {
         return Err(StoreError::unusable(format!("{} needs the feature `tls` of saga-redis", info.addr())));
     }
+    #[cfg(feature = "tls")]
+    let info = crate::tls::secured(info, &options.certificates)?;
     Ok(info)
 }
 

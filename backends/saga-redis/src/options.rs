@@ -35,6 +35,9 @@ pub struct RedisOptions {
     pub(crate) backoff: (Duration, Duration),
     pub(crate) replicas: Option<(usize, Duration)>,
     pub(crate) key_grace: Duration,
+    pub(crate) has_wake_ups: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) certificates: crate::tls::Certificates,
 }
 
 impl RedisOptions {
@@ -59,6 +62,9 @@ impl RedisOptions {
             backoff: (Duration::from_millis(20), Duration::from_secs(1)),
             replicas: None,
             key_grace: Duration::from_millis(200),
+            has_wake_ups: true,
+            #[cfg(feature = "tls")]
+            certificates: crate::tls::Certificates::default(),
         }
     }
 
@@ -73,6 +79,25 @@ impl RedisOptions {
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
+        self
+    }
+
+    /// The certificates, in PEM, of those who may sign a `rediss://` server's. Default: those that the system trusts.
+    ///
+    /// Cryptography is the process's default of `rustls`; where none is chosen, `ring`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.roots = Some(pem.into());
+        self
+    }
+
+    /// The certificate and the key, in PEM, that a `rediss://` server is shown which asks for one
+    /// (`tls-auth-clients yes`). Default: none.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_identity(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.certificates.identity = Some((certificate.into(), key.into()));
         self
     }
 
@@ -143,6 +168,14 @@ impl RedisOptions {
     #[must_use]
     pub fn key_grace(mut self, grace: Duration) -> Self {
         self.key_grace = grace;
+        self
+    }
+
+    /// Listens for no wake-ups, and sends none: all is found by polling. For a user without rights on channels, or a
+    /// proxy that passes no messages on.
+    #[must_use]
+    pub fn without_wake_ups(mut self) -> Self {
+        self.has_wake_ups = false;
         self
     }
 

@@ -41,6 +41,11 @@ impl Partitions {
         &self.clocks[usize::from(partition)]
     }
 
+    /// The channel for wake-ups, in the slot of the first partition.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}wake", self.prefix(0))
+    }
+
     /// The name of a saga's key of this kind.
     pub(crate) fn key(&self, kind: &str, saga: SagaId) -> String {
         format!("{}{kind}:{saga}", self.prefix(self.of(saga)))

@@ -47,7 +47,19 @@ impl Shared {
         let encoded =
             serde_json::to_string(request).map_err(|error| StoreError::broken(error.to_string()))?;
         let call = self.script(&REQUEST, self.partitions.of(saga)).with(saga.to_string()).with(encoded);
-        rows::read(self.link.call(&call, Kind::Once).await?)
+        let Some((number, owner)): Option<(u64, String)> =
+            rows::read(self.link.call(&call, Kind::Once).await?)?
+        else {
+            return Ok(None);
+        };
+        if let Some(wakes) = &self.wakes {
+            // It is recorded, whatever comes of the wake-up.
+            match owner.parse() {
+                Ok(owner) => wakes.request(owner),
+                Err(_) => wakes.work(),
+            }
+        }
+        Ok(Some(number))
     }
 
     pub(crate) async fn requests(&self, saga: SagaId) -> StoreResult<Vec<(u64, Request)>> {

@@ -119,7 +119,7 @@ pub(crate) fn instance(id: SagaId, head: Value) -> StoreResult<SagaInstance> {
         state,
         labels,
         key: fields.remove("key"),
-        owner: fields.remove("owner").map(|owner| parse(&owner)).transpose()?,
+        owner: fields.remove("owner").filter(|owner| owner != "-").map(|owner| parse(&owner)).transpose()?,
         wake_at: optional(fields.remove("wake"))?,
         created_at,
         updated_at,

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use saga::machine::{Record, Request};
+use saga::machine::{Record, Request, SagaState};
 use saga::store::{
     Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
 };
 use saga::{SagaId, StoreError, Timestamp, WorkerId};
 
@@ -20,6 +20,7 @@ use crate::options::RedisOptions;
 use crate::partitions::Partitions;
 use crate::rows;
 use crate::script::{Call, Script};
+use crate::wake::Wakes;
 
 /// The sagas of many processes, in one Redis.
 pub struct RedisStore {
@@ -29,7 +30,8 @@ pub struct RedisStore {
 
 /// What all operations use.
 pub(crate) struct Shared {
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
+    pub(crate) wakes: Option<Wakes>,
     pub(crate) partitions: Partitions,
     pub(crate) key_grace: Duration,
     /// The latest time that this process has seen, in microseconds: none that it sees later is earlier.
@@ -74,8 +76,11 @@ impl RedisStore {
         link.locate(&clocks).await?;
         let durability = durability::read(&link).await?;
         durability::warn(&durability);
+        let link = Arc::new(link);
+        let wakes = options.has_wake_ups.then(|| Wakes::begin(&link, partitions.channel()));
         let shared = Shared {
             link,
+            wakes,
             partitions,
             key_grace: options.key_grace,
             seen: AtomicI64::new(0),
@@ -160,6 +165,19 @@ impl Shared {
         Call::script(script, partition, self.partitions.clock(partition), self.seen().as_micros())
     }
 
+    /// Tells other processes where an append left work for them.
+    fn tell_of(&self, batch: &[Append], answers: &[Result<Timestamp, Refusal>]) {
+        let Some(wakes) = &self.wakes else { return };
+        let leaves_work = |(append, answer): (&Append, &Result<Timestamp, Refusal>)| {
+            let (Some(head), Ok(at)) = (append.head, answer) else { return false };
+            let rests = head.state.is_ended() || head.state == SagaState::Stuck;
+            head.owner.is_none() && !rests && head.wake_at.is_none_or(|wake_at| wake_at <= *at)
+        };
+        if batch.iter().zip(answers).any(leaves_work) {
+            wakes.work();
+        }
+    }
+
     pub(crate) fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -191,7 +209,11 @@ impl JournalStore for RedisStore {
         &'a self,
         batch: &'a [Append],
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>> {
-        Box::pin(self.shared.append(batch))
+        Box::pin(async move {
+            let answers = self.shared.append(batch).await?;
+            self.shared.tell_of(batch, &answers);
+            Ok(answers)
+        })
     }
 
     fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>> {
@@ -216,6 +238,10 @@ impl JournalStore for RedisStore {
 
     fn requests(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<(u64, Request)>>> {
         Box::pin(self.shared.requests(saga))
+    }
+
+    fn wake_ups(&self) -> Option<WakeUps> {
+        self.shared.wakes.as_ref().map(Wakes::heard)
     }
 }
 

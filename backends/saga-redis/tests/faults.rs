@@ -2,19 +2,18 @@
 
 mod common;
 
-use std::borrow::Cow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use saga::machine::{By, Event, SagaStarted, SagaState};
-use saga::store::{Append, Claim, HeadChange, JournalStore, Purge, QueryStore, Refusal};
-use saga::{Payload, SagaFilter, SagaId, StoreError, Timestamp, WorkerId};
+use saga::machine::{Event, SagaState};
+use saga::store::{Append, JournalStore, Purge, QueryStore, Refusal};
+use saga::{SagaFilter, SagaId, StoreError, Timestamp, WorkerId};
 use saga_redis::{RedisOptions, RedisStore, WriteLog};
 use tokio::task::JoinSet;
 
-use common::{Cluster, Namespace, Server, wait_until};
+use common::{Cluster, Namespace, Server, claim, create, end, step, take, wait_until};
 
 fn main() -> ExitCode {
     let service = saga_test_services::redis_server();
@@ -40,49 +39,6 @@ fn main() -> ExitCode {
             a_slot_moves_to_another_node_under_load,
         ],
     )
-}
-
-fn create(saga: SagaId, key: Option<&str>, owner: Option<WorkerId>) -> Append {
-    let started = SagaStarted {
-        definition: Cow::Borrowed("order"),
-        version: 1,
-        fingerprint: "0".parse().unwrap(),
-        codec: Cow::Borrowed("json"),
-        labels: [("customer".to_owned(), "c-17".to_owned())].into_iter().collect(),
-        key: key.map(str::to_owned),
-        start_at: Timestamp::from_micros(0),
-        deadline: None,
-        owner,
-        input: Payload::EMPTY,
-    };
-    let state = if owner.is_some() { SagaState::Running } else { SagaState::Pending };
-    Append {
-        saga,
-        expected: 0,
-        events: vec![Event::SagaStarted(Box::new(started))],
-        head: Some(HeadChange { state, owner, wake_at: None }),
-        answered: None,
-    }
-}
-
-fn step(saga: SagaId, expected: u64, output: &str) -> Append {
-    let output = Payload::from(output.as_bytes());
-    let events = vec![Event::StepCompleted { step: 0, attempt: 1, by: By::Execution, output }];
-    Append { saga, expected, events, head: None, answered: None }
-}
-
-fn end(saga: SagaId, expected: u64) -> Append {
-    let head = Some(HeadChange { state: SagaState::Completed, owner: None, wake_at: None });
-    let events = vec![Event::Ended { state: SagaState::Completed, not_undone: Vec::new() }];
-    Append { saga, expected, events, head, answered: None }
-}
-
-async fn take(store: &RedisStore, append: &Append) {
-    store.append_one(append).await.unwrap().unwrap();
-}
-
-fn claim(worker: WorkerId) -> Claim {
-    Claim { worker, definitions: None, limit: 10 }
 }
 
 /// Appends as the engine does: after an error it reads back whether the append is there, and tries again.
@@ -206,10 +162,11 @@ async fn killed_connections_lose_and_double_nothing(_: String) {
     let store = Arc::new(place.store().await);
     let goes_on = Arc::new(AtomicBool::new(true));
     let writing = tokio::spawn(write_sagas(Arc::clone(&store), Arc::clone(&goes_on)));
-    for _ in 0..30 {
+    let mut killed = 0;
+    while killed < 30 {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let killed: u64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-        assert!(killed > 0, "there was a connection to kill");
+        // None where all wait to connect again.
+        killed += server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     }
     goes_on.store(false, Ordering::Relaxed);
     assert_whole(&store, &writing.await.unwrap()).await;
@@ -293,6 +250,7 @@ fn late_create(server: &Server, namespace: &str, saga: SagaId, nonce: &str, not_
         &clock,
         "0",
         "1",
+        "keyed",
         &saga,
         "0",
         "1",
@@ -300,14 +258,11 @@ fn late_create(server: &Server, namespace: &str, saga: SagaId, nonce: &str, not_
         "pending",
         "-",
         "",
-        "",
-        "1",
         "order",
         "1",
         "0000000000000000",
-        "1",
-        "k",
         "",
+        "k",
         "5:order:k",
         "reserved",
         nonce,
@@ -385,7 +340,7 @@ async fn a_key_of_a_wrong_type_stops_an_append_before_it_writes(_: String) {
     let name = &place.name;
     let spoiled = [
         format!("{{{name}:0}}:log"),
-        format!("{{{name}:0}}:owners"),
+        format!("{{{name}:0}}:due:-:order:1:0000000000000000"),
         format!("{{{name}:0}}:state:completed:order"),
         format!("{{{name}:0}}:ended:completed"),
     ];
@@ -455,6 +410,11 @@ async fn what_cannot_be_used_says_why(_: String) {
         assert!(shown.1.contains(part), "{}", shown.1);
         assert!(!shown.1.contains("secret"), "{}", shown.1);
     }
+    #[cfg(not(feature = "tls"))]
+    {
+        let shown = error(RedisOptions::new(format!("rediss://127.0.0.1:{}", server.port))).await;
+        assert!(shown.0 && shown.1.contains("feature `tls`"), "{}", shown.1);
+    }
     let good = RedisOptions::new(server.url()).password("secret");
     let store = good.clone().partitions(3).open().await.unwrap();
     let shown = error(good.clone().partitions(4)).await;
@@ -475,6 +435,10 @@ async fn missing_replicas_are_told(_: String) {
     wait_until("the replica is there", || {
         server.ask::<String>(&["INFO", "replication"]).contains("state=online")
     });
+    let waits = place.options().wait_replicas(1, Duration::from_secs(5)).open().await.unwrap();
+    assert!(!waits.durability().may_lose_by_failover);
+    let hurries = place.options().open().await.unwrap();
+    assert!(hurries.durability().may_lose_by_failover, "there is a replica that nobody waits for");
     // It was written, though it could not be acknowledged.
     insist(&store, &step(saga, 1, "a")).await;
     assert_eq!(store.load(saga).await.unwrap().len(), 2);
@@ -527,21 +491,23 @@ async fn deleted_keys_are_healed(_: String) {
 
 async fn a_slot_moves_to_another_node_under_load(_: String) {
     let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
-    let place = Namespace::left_behind(&cluster.url(), 16);
+    let (from, to) = (&cluster.nodes[0], &cluster.nodes[1]);
+    // The first node has the first third of the slots.
+    let slots_there = |place: &Namespace| {
+        let clocks = (0..16).map(|partition| format!("{{{}:{partition}}}:clock", place.name));
+        let slots = clocks.map(|clock| from.ask::<u64>(&["CLUSTER", "KEYSLOT", &clock]));
+        slots.filter(|slot| *slot <= 5460).collect::<Vec<_>>()
+    };
+    let places = std::iter::repeat_with(|| Namespace::left_behind(&cluster.url(), 16));
+    let place = places.into_iter().find(|place| slots_there(place).len() >= 5).unwrap();
     let store = Arc::new(place.store().await);
     let goes_on = Arc::new(AtomicBool::new(true));
     let writing = tokio::spawn(write_sagas(Arc::clone(&store), Arc::clone(&goes_on)));
-    let ids: Vec<String> = cluster.nodes.iter().map(|node| node.ask(&["CLUSTER", "MYID"])).collect();
-    let moved = tokio::process::Command::new("redis-cli")
-        .args(["--cluster", "reshard", cluster.url().trim_start_matches("redis://"), "--cluster-yes"])
-        .args(["--cluster-from", &ids[0], "--cluster-to", &ids[1], "--cluster-slots", "5461"])
-        .stdout(std::process::Stdio::null())
-        .status()
-        .await
-        .unwrap();
-    assert!(moved.success());
+    wait_until("there is something to move", || from.ask::<u64>(&["DBSIZE"]) > 1);
+    for slot in slots_there(&place) {
+        cluster.move_slot(slot, from, to);
+    }
     goes_on.store(false, Ordering::Relaxed);
     assert_whole(&store, &writing.await.unwrap()).await;
-    let left: u64 = cluster.nodes[0].ask(&["DBSIZE"]);
-    assert_eq!(left, 0, "all of its slots have moved");
+    assert_eq!(from.ask::<u64>(&["DBSIZE"]), 0, "all of its slots have moved");
 }

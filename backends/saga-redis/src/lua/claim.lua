@@ -20,13 +20,14 @@ local function find()
                 local found = redis.call('ZRANGEBYSCORE', key, '-inf', text(now), 'WITHSCORES', 'LIMIT', 0, limit)
                 for index = 1, #found, 2 do
                     local head = head_of(found[index])
-                    local since = head and due(head)
+                    local since = head and due(head, has_requests(head))
                     if since and head.owner == owner and head.shape == shape and tonumber(since) <= now then
-                        free[#free + 1] = { tonumber(found[index + 1]), found[index] }
+                        free[#free + 1] = { tonumber(found[index + 1]), found[index], head }
                     else
                         -- It leads nowhere, or is not what it says.
                         redis.call('ZREM', key, found[index])
                         if head then file(head, head) end
+                        save()
                     end
                 end
             end
@@ -60,23 +61,29 @@ local function unacknowledged(acknowledged)
     return { token, claimed }
 end
 
-local function take(id, event)
-    local before = head_of(id)
-    if not before or ENDED[before.state] or not is_dead(before.owner) then return false end
-    local since = due(before)
-    if not since or tonumber(since) > now then return false end
+-- The head of a saga that may have been taken, or have ended, since it was found.
+local function still_free(id)
+    local head = head_of(id)
+    if not head or ENDED[head.state] or not is_dead(head.owner) then return nil end
+    local since = due(head, has_requests(head))
+    return since and tonumber(since) <= now and head
+end
+
+local function take(id, event, found)
+    local before = found or still_free(id)
+    if not before then return false end
     local after = {}
     for name, value in pairs(before) do after[name] = value end
     after.owner = worker
     check(before)
     check(after)
     local sequence = redis.call('LLEN', P .. 'journal:' .. id)
-    local at = tick(1)
-    after.updated = text(at)
-    log(at, id, sequence, 1)
-    redis.call('HSET', P .. 'head:' .. id, 'owner', worker, 'updated', text(at))
+    local moment = text(tick(1))
+    after.updated = moment
+    log(moment, id, sequence, '1')
+    redis.call('HSET', P .. 'head:' .. id, 'owner', worker, 'updated', moment)
     file(after, before)
-    redis.call('RPUSH', P .. 'journal:' .. id, text(at) .. ' ' .. event)
+    redis.call('RPUSH', P .. 'journal:' .. id, moment .. ' ' .. event)
     return true
 end
 
@@ -93,15 +100,15 @@ end
 local event, acknowledged, token = arg(), arg(), arg()
 local again = unacknowledged(acknowledged)
 if again then return again end
-local ids = {}
+local ids, heads = {}, {}
 if mode == 'take' then
     for index = 1, limit do ids[index] = arg() end
 else
-    for index, free in ipairs(find()) do ids[index] = free[2] end
+    for index, free in ipairs(find()) do ids[index], heads[index] = free[2], free[3] end
 end
 local claimed, failed = {}, nil
-for _, id in ipairs(ids) do
-    local is_done, is_taken = pcall(take, id, event)
+for index, id in ipairs(ids) do
+    local is_done, is_taken = pcall(take, id, event, heads[index])
     if not is_done then
         failed = is_taken
         break
@@ -114,6 +121,6 @@ if #claimed == 0 then
 else
     redis.call('SET', P .. 'claims:' .. worker, token .. ' ' .. table.concat(claimed, ' '), 'EX', 3600)
 end
-save_clock()
+save()
 if failed then return failure(failed) end
 return { token, claimed }

@@ -4,6 +4,9 @@ local P = string.sub(KEYS[1], 1, -6)
 local ENDED = { completed = true, compensated = true, cancelled = true, timed_out = true, failed = true }
 local STATES = { 'pending', 'running', 'compensating', 'stuck', 'completed', 'compensated', 'cancelled', 'timed_out', 'failed' }
 
+local call = redis.call
+local LOG = P .. 'log'
+
 local function text(number) return string.format('%.0f', number) end
 
 local place = 1
@@ -13,11 +16,11 @@ local function arg()
 end
 
 -- Microseconds by the server's clock: leases are measured by this alone.
-local time = redis.call('TIME')
+local time = call('TIME')
 local server = time[1] * 1000000 + time[2]
 -- The latest time given to an entry. What the store calls time never goes back behind it, nor behind what the caller
 -- has seen elsewhere, unless that is so far ahead that another server's clock must be wrong.
-local clock = tonumber(redis.call('GET', KEYS[1]) or '0')
+local clock = tonumber(call('GET', KEYS[1]) or '0')
 local clock_before = clock
 local now = math.max(server, clock)
 local seen = tonumber(ARGV[1])
@@ -31,25 +34,27 @@ local function tick(count)
     return at
 end
 
-local function save_clock()
-    if clock ~= clock_before then redis.call('SET', KEYS[1], text(clock)) end
-end
-
 local function head_of(id)
-    local head = redis.call('HMGET', P .. 'head:' .. id, 'state', 'owner', 'wake', 'updated', 'definition', 'version',
-        'fingerprint', 'created', 'key', 'labels')
+    local head = call('HMGET', P .. 'head:' .. id, 'state', 'owner', 'updated', 'created', 'definition', 'version',
+        'fingerprint', 'wake', 'asked', 'key', 'labels')
     if not head[1] then return nil end
+    local wake = head[8]
     return {
-        id = id, state = head[1], owner = head[2] or '-', wake = head[3] or nil, updated = head[4],
-        definition = head[5], shape = head[5] .. ':' .. head[6] .. ':' .. head[7], created = head[8],
-        key = head[9] or nil, labels = head[10] or '',
+        id = id, state = head[1], owner = head[2] or '-', updated = head[3], created = head[4], definition = head[5],
+        shape = head[5] .. ':' .. head[6] .. ':' .. head[7], wake = wake and wake ~= '' and wake or nil,
+        -- Whether anything was ever asked of it: if not, it has no requests.
+        asked = head[9], key = head[10] or nil, labels = head[11] or '',
     }
 end
 
+local function has_requests(head)
+    return head.asked and call('EXISTS', P .. 'requests:' .. head.id) == 1
+end
+
 -- Since when the saga may be taken up by whoever finds its owner gone; nil for one that rests or has ended.
-local function due(head)
+local function due(head, is_asked)
     if ENDED[head.state] then return nil end
-    if redis.call('EXISTS', P .. 'requests:' .. head.id) == 1 then return head.updated end
+    if is_asked then return head.updated end
     if head.state == 'stuck' then return nil end
     return head.wake or head.updated
 end
@@ -70,55 +75,126 @@ local function each_label(labels, each)
     end
 end
 
+-- What becomes of the entries of sorted sets: a score, or `false` where one goes. Gathered, and written by `save`, many
+-- in one command. Of several changes of one entry the last counts.
+local indexes = {}
+
+local function index(key, member, score)
+    local changes = indexes[key]
+    if not changes then
+        changes = {}
+        indexes[key] = changes
+    end
+    changes[member] = score
+end
+
+-- A command takes no more arguments than the stack of a script has room for.
+local ARGUMENTS_MAX = 4000
+
+local function save_index(key, changes)
+    local added, removed = {}, {}
+    for member, score in pairs(changes) do
+        if score then
+            local count = #added
+            added[count + 1], added[count + 2] = score, member
+            if count + 2 >= ARGUMENTS_MAX then
+                call('ZADD', key, unpack(added))
+                added = {}
+            end
+        else
+            removed[#removed + 1] = member
+            if #removed >= ARGUMENTS_MAX then
+                call('ZREM', key, unpack(removed))
+                removed = {}
+            end
+        end
+    end
+    if added[1] then call('ZADD', key, unpack(added)) end
+    if removed[1] then call('ZREM', key, unpack(removed)) end
+end
+
+-- Writes what was gathered.
+local function save()
+    if clock ~= clock_before then
+        call('SET', KEYS[1], text(clock))
+        clock_before = clock
+    end
+    local gathered = indexes
+    indexes = {}
+    for key, changes in pairs(gathered) do save_index(key, changes) end
+end
+
+-- Adds to one of the sets of what there is, once a script.
+local added = { owners = {}, shapes = {} }
+
+local function add(set, member)
+    if added[set][member] then return end
+    call('SADD', P .. set, member)
+    added[set][member] = true
+end
+
 -- Puts the saga where searches and lists find it, and takes it away from where it was.
 local function file(head, before)
+    local is_elsewhere = before and due_key(before) ~= due_key(head)
     if before then
-        if due_key(before) ~= due_key(head) then redis.call('ZREM', due_key(before), head.id) end
-        if before.owner ~= head.owner then redis.call('SREM', P .. 'asked:' .. before.owner, head.id) end
-        if before.state ~= head.state then redis.call('ZREM', state_key(before), head.id) end
+        if is_elsewhere then index(due_key(before), head.id, false) end
+        if before.owner ~= head.owner and before.asked then call('SREM', P .. 'asked:' .. before.owner, head.id) end
+        if before.state ~= head.state then index(state_key(before), head.id, false) end
     end
-    local since = due(head)
+    local is_asked = has_requests(head)
+    local since = due(head, is_asked)
     if since then
-        redis.call('ZADD', due_key(head), since, head.id)
-        if head.owner ~= '-' then redis.call('SADD', P .. 'owners', head.owner) end
-    else
-        redis.call('ZREM', due_key(head), head.id)
+        index(due_key(head), head.id, since)
+        if head.owner ~= '-' then add('owners', head.owner) end
+    elseif not is_elsewhere then
+        index(due_key(head), head.id, false)
     end
-    if not ENDED[head.state] and redis.call('EXISTS', P .. 'requests:' .. head.id) == 1 then
-        redis.call('SADD', P .. 'asked:' .. head.owner, head.id)
-    elseif before then
-        redis.call('SREM', P .. 'asked:' .. head.owner, head.id)
+    if is_asked and not ENDED[head.state] then
+        call('SADD', P .. 'asked:' .. head.owner, head.id)
+    elseif before and head.asked then
+        call('SREM', P .. 'asked:' .. head.owner, head.id)
     end
     if not before or before.state ~= head.state then
-        redis.call('ZADD', state_key(head), head.created, head.id)
-        if ENDED[head.state] then redis.call('ZADD', P .. 'ended:' .. head.state, head.updated, head.id) end
-        if before and ENDED[before.state] then redis.call('ZREM', P .. 'ended:' .. before.state, head.id) end
+        index(state_key(head), head.id, head.created)
+        if ENDED[head.state] then index(P .. 'ended:' .. head.state, head.id, head.updated) end
+        if before and ENDED[before.state] then index(P .. 'ended:' .. before.state, head.id, false) end
     end
     if not before then
-        redis.call('SADD', P .. 'shapes', head.shape)
-        each_label(head.labels, function(key) redis.call('ZADD', key, head.created, head.id) end)
+        add('shapes', head.shape)
+        each_label(head.labels, function(key) index(key, head.id, head.created) end)
     end
+end
+
+local checked = {}
+
+local function check_key(command, key)
+    if checked[key] then return end
+    call(command, key)
+    checked[key] = true
 end
 
 -- Fails, before anything is written, where one of the keys to be written is not what we made it, or is being moved to
 -- another node: a script that fails later leaves behind what it has done.
 local function check(head)
-    redis.call('SCARD', P .. 'owners')
-    redis.call('ZCARD', due_key(head))
-    redis.call('ZCARD', state_key(head))
-    redis.call('SCARD', P .. 'asked:' .. head.owner)
-    redis.call('HLEN', P .. 'requests:' .. head.id)
-    if ENDED[head.state] then redis.call('ZCARD', P .. 'ended:' .. head.state) end
+    check_key('ZCARD', due_key(head))
+    check_key('ZCARD', state_key(head))
+    if head.owner ~= '-' then check_key('SCARD', P .. 'owners') end
+    if head.asked then
+        check_key('SCARD', P .. 'asked:' .. head.owner)
+        check_key('HLEN', P .. 'requests:' .. head.id)
+    end
+    if ENDED[head.state] then check_key('ZCARD', P .. 'ended:' .. head.state) end
 end
 
+-- An append of so many events, for publishers: the time and the numbers as text.
 local function log(at, id, sequence, count)
-    redis.call('XADD', P .. 'log', text(at) .. '-0', 's', id, 'q', text(sequence), 'n', count)
+    call('XADD', LOG, at .. '-0', 's', id, 'q', sequence, 'n', count)
 end
 
 -- The names of all definitions.
 local function definitions()
     local names, known = {}, {}
-    for _, shape in ipairs(redis.call('SMEMBERS', P .. 'shapes')) do
+    for _, shape in ipairs(call('SMEMBERS', P .. 'shapes')) do
         local name = string.match(shape, '^(.*):%d+:%x+$')
         if name and not known[name] then
             known[name] = true
@@ -134,4 +210,4 @@ local function failure(raised)
     return redis.error_reply(tostring(raised))
 end
 
-local function lease_until(worker) return tonumber(redis.call('HGET', P .. 'leases', worker) or '0') end
+local function lease_until(worker) return tonumber(call('HGET', P .. 'leases', worker) or '0') end

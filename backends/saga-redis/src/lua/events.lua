@@ -5,7 +5,7 @@ local last = math.huge
 if upto ~= '+' then
     last = tonumber(upto)
     clock = math.max(clock, last)
-    save_clock()
+    save()
 end
 local answer = {}
 local count = 0

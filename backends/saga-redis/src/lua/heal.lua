@@ -10,6 +10,7 @@ for _, entry in ipairs(entries) do
         file(head, nil)
     end
 end
+save()
 for _, name in ipairs(definitions()) do
     for _, state in ipairs(STATES) do
         local key = P .. 'state:' .. state .. ':' .. name

@@ -9,7 +9,7 @@ redis.call('HSET', P .. 'leases', worker, text(server + lease))
 local asked = {}
 for _, id in ipairs(redis.call('SMEMBERS', P .. 'asked:' .. worker)) do
     local head = head_of(id)
-    if head and head.owner == worker and redis.call('EXISTS', P .. 'requests:' .. id) == 1 then
+    if head and head.owner == worker and has_requests(head) then
         asked[#asked + 1] = id
     else
         redis.call('SREM', P .. 'asked:' .. worker, id)

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+mod appends;
 mod server;
 
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use saga::testing::StorePlace;
 use saga_redis::{RedisOptions, RedisStore};
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
-pub(crate) use server::{Cluster, Server, wait_until};
+pub(crate) use appends::{claim, create, end, step, take};
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
+pub(crate) use server::{Cluster, Server, free_port, wait_until};
 
 /// A namespace of a test's own, deleted with it.
 pub(crate) struct Namespace {

@@ -92,7 +92,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A port that nobody listens at, nor at the one for the bus of a cluster, 10,000 higher.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = fastrand_port();
         let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
@@ -142,5 +142,27 @@ impl Cluster {
 
     pub(crate) fn url(&self) -> String {
         self.nodes[0].url()
+    }
+
+    /// Moves one slot with all its keys.
+    pub(crate) fn move_slot(&self, slot: u64, from: &Server, to: &Server) {
+        let slot = slot.to_string();
+        let (from_id, to_id): (String, String) =
+            (from.ask(&["CLUSTER", "MYID"]), to.ask(&["CLUSTER", "MYID"]));
+        to.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]);
+        from.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]);
+        loop {
+            let keys: Vec<String> = from.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
+            if keys.is_empty() {
+                break;
+            }
+            let port = to.port.to_string();
+            let mut migrate = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            migrate.extend(keys.iter().map(String::as_str));
+            from.ask::<()>(&migrate);
+        }
+        for node in [to, from].into_iter().chain(&self.nodes) {
+            node.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+        }
     }
 }
