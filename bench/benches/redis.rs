@@ -239,7 +239,7 @@ async fn leave_in_flight(store: &RedisStore, templates: &[Event], worker: Worker
     const BATCH: usize = 500;
     for first in (0..sagas).step_by(BATCH) {
         let append = |number: usize| {
-            let mut events = templates[..1 + number % 4].to_vec();
+            let mut events = templates[..=(number % 4)].to_vec();
             if let Event::SagaStarted(started) = &mut events[0] {
                 started.owner = Some(worker);
             }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 /// Longer than anything here takes, unless it never comes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 async fn next(heard: &mut WakeUps) -> WakeUp {
     timeout(LIMIT, heard.next()).await.expect("news").expect("an open store")
