@@ -16,8 +16,11 @@ use crate::rows::{self, Time, escape, labels, signed, uuid, worker_uuid};
 pub(crate) type Answer = Result<Timestamp, Refusal>;
 
 /// The statement of a [`Wave`].
-pub(crate) const APPEND: &str = "SELECT * FROM {s}.append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
-                      $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)";
+pub(crate) const APPEND: &str = "SELECT * FROM {s}.append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
+                                 $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)";
+
+/// The statement of a [`Wave`] of steps.
+const APPEND_STEPS: &str = "SELECT * FROM {s}.append_steps_1($1, $2, $3, $4)";
 
 /// One statement takes no more bytes than this, but for a single append that has more.
 const WAVE_BYTES_MAX: usize = 16 << 20;
@@ -36,7 +39,11 @@ pub(crate) async fn append(database: &Database, batch: &[Append]) -> StoreResult
     while !open.is_empty() {
         let (taken, left) = Wave::of(batch, &open);
         let wave = Wave::new(taken.iter().map(|index| &batch[*index]));
-        let rows = database.query(Repeat::IfUndone, APPEND, &wave.values()).await?;
+        let rows = if wave.is_steps() {
+            database.query(Repeat::IfUndone, APPEND_STEPS, &wave.steps()).await?
+        } else {
+            database.query(Repeat::IfUndone, APPEND, &wave.values()).await?
+        };
         let mut written = Written::read(&rows).map_err(|error| error.told(&database.place))?;
         for index in taken {
             let append = &batch[index];
@@ -100,9 +107,9 @@ impl Written {
 /// Appends to different sagas, as the parameters of a statement: a column each.
 #[derive(Default)]
 pub(crate) struct Wave<'a> {
-    first: Entries<'a>,
-    rest: Entries<'a>,
-    places: i64,
+    entries: Entries<'a>,
+    appends: usize,
+    is_among_others: bool,
     new: New,
     head: Heads,
     answered_saga: Vec<Uuid>,
@@ -112,8 +119,8 @@ pub(crate) struct Wave<'a> {
 #[derive(Default)]
 struct Entries<'a> {
     saga: Vec<Uuid>,
+    first: Vec<i64>,
     sequence: Vec<i64>,
-    place: Vec<i64>,
     event: Vec<String>,
     payload: Vec<Option<&'a [u8]>>,
 }
@@ -126,12 +133,12 @@ struct New {
     fingerprint: Vec<String>,
     key: Vec<Option<String>>,
     labels: Vec<String>,
+    head: Heads,
 }
 
 #[derive(Default)]
 struct Heads {
     saga: Vec<Uuid>,
-    is_new: Vec<bool>,
     state: Vec<&'static str>,
     owner: Vec<Option<Uuid>>,
     wake_at: Vec<Option<Time>>,
@@ -173,24 +180,22 @@ impl<'a> Wave<'a> {
         let mut wave = Self::default();
         let mut created = Vec::new();
         for append in appends {
+            wave.appends += 1;
             let saga = uuid(append.saga);
-            if let (0, Some(_), Some(Event::SagaStarted(started))) =
-                (append.expected, append.head, append.events.first())
-            {
-                created.push((saga, &**started));
+            let first = signed(append.expected);
+            match (append.expected, append.head, append.events.first()) {
+                (0, Some(head), Some(Event::SagaStarted(started))) => created.push((saga, &**started, head)),
+                (1.., Some(head), _) => wave.head.push(saga, head),
+                _ => {}
             }
             for (place, event) in append.events.iter().enumerate() {
-                let entries = if place == 0 { &mut wave.first } else { &mut wave.rest };
+                let entries = &mut wave.entries;
                 let payload = event.payload().map(saga::Payload::as_bytes).filter(|bytes| !bytes.is_empty());
                 entries.saga.push(saga);
+                entries.first.push(first);
                 entries.sequence.push(signed(append.expected.saturating_add(place as u64)));
-                entries.place.push(wave.places);
                 entries.event.push(event.encode());
                 entries.payload.push(payload);
-                wave.places += 1;
-            }
-            if let Some(head) = append.head {
-                wave.head.push(saga, append.expected == 0, head);
             }
             let is_ended = append.head.is_some_and(|head| head.state.is_ended());
             if let Some(answered) = if is_ended { Some(i64::MAX) } else { append.answered.map(signed) } {
@@ -199,34 +204,52 @@ impl<'a> Wave<'a> {
             }
         }
         // By key: the same order for all.
-        created.sort_unstable_by_key(|(saga, started)| (&started.definition, &started.key, *saga));
-        for (saga, started) in created {
-            wave.new.push(saga, started);
+        created.sort_unstable_by_key(|(saga, started, _)| (&started.definition, &started.key, *saga));
+        for (saga, started, head) in created {
+            wave.new.push(saga, started, head);
         }
         wave
     }
 
+    /// The same, in a transaction that may have started other sagas.
+    pub(crate) fn among_others(self) -> Self {
+        Self { is_among_others: true, ..self }
+    }
+
+    /// Whether each append is one entry behind another, and changes nothing else.
+    fn is_steps(&self) -> bool {
+        let Self { entries, appends, head, answered_saga, .. } = self;
+        head.saga.is_empty()
+            && answered_saga.is_empty()
+            && entries.saga.len() == *appends
+            && entries.first.iter().all(|first| *first > 0)
+    }
+
+    fn steps(&self) -> [Value<'_>; 4] {
+        let Entries { saga, sequence, event, payload, .. } = &self.entries;
+        [saga, sequence, event, payload]
+    }
+
     pub(crate) fn values(&self) -> [Value<'_>; 25] {
-        let Self { first, rest, new, head, answered_saga, answered_number, .. } = self;
+        let Self { entries, new, head, answered_saga, answered_number, is_among_others, .. } = self;
         [
-            &first.saga,
-            &first.sequence,
-            &first.place,
-            &first.event,
-            &first.payload,
-            &rest.saga,
-            &rest.sequence,
-            &rest.place,
-            &rest.event,
-            &rest.payload,
+            &entries.saga,
+            &entries.first,
+            &entries.sequence,
+            &entries.event,
+            &entries.payload,
             &new.saga,
             &new.definition,
             &new.version,
             &new.fingerprint,
             &new.key,
             &new.labels,
+            &new.head.state,
+            &new.head.owner,
+            &new.head.wake_at,
+            &new.head.is_due,
+            &new.head.is_ended,
             &head.saga,
-            &head.is_new,
             &head.state,
             &head.owner,
             &head.wake_at,
@@ -234,12 +257,14 @@ impl<'a> Wave<'a> {
             &head.is_ended,
             answered_saga,
             answered_number,
+            is_among_others,
         ]
     }
 }
 
 impl New {
-    fn push(&mut self, saga: Uuid, started: &SagaStarted) {
+    fn push(&mut self, saga: Uuid, started: &SagaStarted, head: HeadChange) {
+        self.head.push(saga, head);
         self.saga.push(saga);
         self.definition.push(escape(&started.definition));
         self.version.push(i64::from(started.version));
@@ -250,9 +275,8 @@ impl New {
 }
 
 impl Heads {
-    fn push(&mut self, saga: Uuid, is_new: bool, head: HeadChange) {
+    fn push(&mut self, saga: Uuid, head: HeadChange) {
         self.saga.push(saga);
-        self.is_new.push(is_new);
         self.state.push(head.state.as_str());
         self.owner.push(head.owner.map(worker_uuid));
         self.wake_at.push(head.wake_at.map(Time));

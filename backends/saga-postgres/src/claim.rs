@@ -42,10 +42,7 @@ pub(crate) async fn heartbeat(
             INSERT INTO {s}.workers (id, leased_until) SELECT $1, tx.now + $2 * interval '1 microsecond' FROM tx \
             ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until \
         ) \
-        SELECT tx.now, ARRAY( \
-            SELECT DISTINCT s.id FROM {s}.requests r JOIN {s}.sagas s ON s.id = r.saga \
-            WHERE s.owner = $1 AND s.ended_at IS NULL \
-        ) FROM tx";
+        SELECT tx.now, {s}.requested_1($1), {s}.gather_tallies_1() FROM tx";
     // A thousand years, which the database can still add.
     let lease_max = i64::MAX / 300;
     let lease = i64::try_from(lease.as_micros()).map_or(lease_max, |lease| lease.min(lease_max));

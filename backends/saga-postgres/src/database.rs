@@ -37,6 +37,9 @@ pub(crate) struct Database {
 /// An answer is waited for so much longer than the statement may take: the server speaks first.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// As often is a statement tried again at once that met another's at a place in a journal. Each try sees who was faster.
+const RACES_MAX: u32 = 16;
+
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -51,12 +54,16 @@ impl Database {
     ) -> StoreResult<Vec<Row>> {
         let statement = statement.replace("{s}", &self.schema);
         let mut delay = self.backoff;
-        let mut tries = 0;
+        let (mut tries, mut races) = (0, 0);
         loop {
             let (error, is_sent) = match self.try_query(&statement, values).await {
                 Ok(rows) => return Ok(rows),
                 Err(failed) => failed,
             };
+            if error.is_race() && races < RACES_MAX {
+                races += 1;
+                continue;
+            }
             let is_repeatable =
                 error.is_undone() || (error.is_connection_lost() && (repeat == Repeat::Always || !is_sent));
             if tries >= self.retries || !is_repeatable {

@@ -58,6 +58,12 @@ impl SqlError {
         })
     }
 
+    /// Whether another transaction took a place that this one saw free: nothing of the statement was done.
+    pub(crate) fn is_race(&self) -> bool {
+        let Self::Driver(error) = self else { return false };
+        error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+    }
+
     /// Whether the connection is gone, or was not to be had.
     pub(crate) fn is_connection_lost(&self) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! Journals, instances, requests, counts, and what is deleted.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use saga::machine::{Record, Request, SagaState};
@@ -33,6 +34,18 @@ pub(crate) async fn read<T>(
 pub(crate) async fn load(database: &Database, saga: SagaId) -> StoreResult<Vec<Record>> {
     let load = format!("SELECT {RECORD} FROM {{s}}.journal WHERE saga = $1 ORDER BY sequence");
     read(database, &load, &[&uuid(saga)], rows::record).await
+}
+
+pub(crate) async fn load_all(database: &Database, sagas: &[SagaId]) -> StoreResult<Vec<Vec<Record>>> {
+    let load =
+        format!("SELECT {RECORD}, saga FROM {{s}}.journal WHERE saga = ANY ($1) ORDER BY saga, sequence");
+    let ids: Vec<Uuid> = sagas.iter().map(|saga| uuid(*saga)).collect();
+    let records = read(database, &load, &[&ids], |row| Ok((rows::saga(row, 4)?, rows::record(row)?))).await?;
+    let mut journals = HashMap::with_capacity(sagas.len());
+    for (saga, record) in records {
+        journals.entry(saga).or_insert_with(Vec::new).push(record);
+    }
+    Ok(sagas.iter().map(|saga| journals.remove(saga).unwrap_or_default()).collect())
 }
 
 pub(crate) async fn instance(database: &Database, saga: SagaId) -> StoreResult<Option<SagaInstance>> {
@@ -72,7 +85,7 @@ pub(crate) async fn events(database: &Database, after: EventsAfter) -> StoreResu
 }
 
 pub(crate) async fn counts(database: &Database) -> StoreResult<Counts> {
-    let count = "SELECT state, count(*) FROM {s}.sagas GROUP BY state";
+    let count = "SELECT state, sum(change)::bigint FROM {s}.tallies GROUP BY state HAVING sum(change) > 0";
     let counts = read(database, count, &[], |row| {
         let state: SagaState = row.try_get::<_, &str>(0)?.parse().map_err(SqlError::unreadable)?;
         Ok((state, rows::number(row, 1)?))
@@ -127,8 +140,11 @@ pub(crate) async fn purge(database: &Database, purge: &Purge) -> StoreResult<u64
             SELECT id FROM {s}.sagas WHERE state = $1 AND created_at < $2 AND ended_at < $2 \
             ORDER BY created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED \
         ), entries AS (DELETE FROM {s}.journal j USING old WHERE j.saga = old.id), \
-        asked AS (DELETE FROM {s}.requests r USING old WHERE r.saga = old.id) \
-        DELETE FROM {s}.sagas s USING old WHERE s.id = old.id RETURNING s.id";
+        asked AS (DELETE FROM {s}.requests r USING old WHERE r.saga = old.id), \
+        gone AS (DELETE FROM {s}.sagas s USING old WHERE s.id = old.id RETURNING s.id), \
+        told AS ( \
+            INSERT INTO {s}.tallies (state, change) SELECT $1, -count(*) FROM gone HAVING count(*) > 0 \
+        ) SELECT id FROM gone";
     let mut purged = 0;
     for state in purge.states.iter().filter(|state| state.is_ended()) {
         loop {

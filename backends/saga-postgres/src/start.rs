@@ -77,7 +77,7 @@ impl PostgresStore {
     ) -> Result<SagaHandle<S>, StartInError> {
         let draft = coordinator.draft::<S>(&input, &options)?;
         let append = draft.append();
-        let wave = Wave::new(std::iter::once(append));
+        let wave = Wave::new(std::iter::once(append)).among_others();
         let statement = self.sql(APPEND);
         let written = self.told(transaction.query(&statement, &wave.values()).await)?;
         if !written.is_empty() {

@@ -127,6 +127,10 @@ impl JournalStore for PostgresStore {
         Box::pin(queries::load(self.database(), saga))
     }
 
+    fn load_all<'a>(&'a self, sagas: &'a [SagaId]) -> BoxFuture<'a, StoreResult<Vec<Vec<Record>>>> {
+        Box::pin(queries::load_all(self.database(), sagas))
+    }
+
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
         Box::pin(claim::claim(self.database(), claim))
     }

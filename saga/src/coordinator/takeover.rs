@@ -23,6 +23,9 @@ use crate::{Definition, Payload, SagaId};
 /// As many sagas are claimed at once.
 const CLAIM_MAX: usize = 64;
 
+/// As many journals are read at once: they are in memory until their sagas are taken up.
+const LOAD_MAX: usize = 16;
+
 pub(super) fn spawn(inner: &Arc<Inner>) {
     tokio::spawn(beat(Arc::downgrade(inner), Arc::clone(&inner.beat_soon), inner.limits.lease / 3));
     tokio::spawn(search(Arc::downgrade(inner)));
@@ -85,9 +88,9 @@ async fn search(inner: Weak<Inner>) {
         let (soon, next) = {
             let Some(inner) = inner.upgrade() else { return };
             let began = inner.clock.now();
-            let mut is_more = true;
+            let mut is_more = search_once(&inner, false).await;
             while is_more && !inner.is_closed() {
-                is_more = search_once(&inner).await;
+                is_more = search_once(&inner, true).await;
             }
             (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
@@ -96,8 +99,9 @@ async fn search(inner: Weak<Inner>) {
     }
 }
 
-/// Takes up as many sagas as there are free places; whether there may be more.
-async fn search_once(inner: &Arc<Inner>) -> bool {
+/// Takes up as many sagas as there are free places; whether there may be more. Where there were more before, the next
+/// place is waited for: many that a dead worker left are not to wait for the next search each time all places are taken.
+async fn search_once(inner: &Arc<Inner>, is_more: bool) -> bool {
     if inner.has_lost_claim.swap(false, Ordering::Relaxed)
         && let Err(error) = find_lost(inner).await
     {
@@ -112,7 +116,10 @@ async fn search_once(inner: &Arc<Inner>) -> bool {
     if inner.heartbeat_age() >= inner.limits.lease {
         return false;
     }
-    let Ok(first) = Arc::clone(&inner.sagas).try_acquire_owned() else { return false };
+    let wait_max = if is_more { inner.limits.poll_interval } else { Duration::ZERO };
+    let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
+        return false;
+    };
     let limit = (inner.sagas.available_permits() + 1).min(CLAIM_MAX);
     // What an exclusive store's only process doesn't know, nobody knows: it is claimed too, and parked.
     let definitions = (!inner.store.traits().is_exclusive).then(|| inner.registry.keys());
@@ -127,17 +134,25 @@ async fn search_once(inner: &Arc<Inner>) -> bool {
     };
     let is_more = claimed.len() == limit;
     let mut places = Some(first);
-    for saga in claimed {
-        let place = match places.take() {
-            Some(place) => place,
-            // Starts may have been faster than we; then the rest waits here for its turn, owned and safe.
-            None => match Arc::clone(&inner.sagas).acquire_owned().await {
-                Ok(place) => place,
-                Err(_) => return false,
-            },
-        };
-        inner.counters.count_claim();
-        adopt(inner, saga, place).await;
+    for some in claimed.chunks(LOAD_MAX) {
+        // Nobody but us appends to them: what is read now is what is there when they are taken up.
+        let mut journals = inner.store.load_all(some).await.ok().map(Vec::into_iter);
+        for saga in some {
+            let place = match places.take() {
+                Some(place) => place,
+                // Starts may have been faster than we; then the rest waits here for its turn, owned and safe.
+                None => match Arc::clone(&inner.sagas).acquire_owned().await {
+                    Ok(place) => place,
+                    Err(_) => return false,
+                },
+            };
+            inner.counters.count_claim();
+            match journals.as_mut().and_then(Iterator::next) {
+                Some(journal) => adopt_as(inner, *saga, place, Ok(journal)).await,
+                // One that cannot be read holds none of the others up.
+                None => adopt(inner, *saga, place).await,
+            }
+        }
     }
     is_more
 }
@@ -193,8 +208,18 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
 
 /// Drives a claimed saga on from where its journal says, or parks it with the reason why not.
 async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
+    let journal = inner.store.load(saga).await;
+    adopt_as(inner, saga, place, journal).await;
+}
+
+async fn adopt_as(
+    inner: &Arc<Inner>,
+    saga: SagaId,
+    place: OwnedSemaphorePermit,
+    journal: StoreResult<Vec<Record>>,
+) {
     let Some(live) = inner.live.enter(saga) else { return };
-    let taken_up = match inner.store.load(saga).await {
+    let taken_up = match journal {
         Ok(journal) => take_up(inner, saga, &journal),
         Err(StoreError::Broken { problem }) => {
             Err(StuckReason::Undecodable { what: "an event".to_owned(), message: problem })

@@ -4,7 +4,7 @@
 //! a hop. Whoever appends meanwhile follows: it waits in the queue. A leader that is done answers its followers
 //! and hands the lead to the first of those who came meanwhile, who writes all of them in one batch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -21,6 +21,8 @@ pub(crate) struct Committer {
     /// Whether the appends of many sagas share a commit; else each is written at once.
     pub(super) gathers: bool,
     queue: Mutex<Queue>,
+    /// Whether the last batch was of more than one append.
+    was_shared: AtomicBool,
     stats: CommitStats,
 }
 
@@ -57,7 +59,13 @@ const BATCH_MAX: usize = 1_024;
 impl Committer {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         let gathers = store.traits().batches;
-        Self { store, gathers, queue: Mutex::default(), stats: CommitStats::default() }
+        Self {
+            store,
+            gathers,
+            queue: Mutex::default(),
+            was_shared: AtomicBool::new(false),
+            stats: CommitStats::default(),
+        }
     }
 
     pub(crate) const fn stats(&self) -> &CommitStats {
@@ -98,6 +106,11 @@ impl Committer {
     /// Writes `own` and what has gathered, then passes the lead on.
     async fn lead(&self, own: Append) -> (Option<Append>, Answer) {
         let lead = Lead { committer: self };
+        if self.was_shared.load(Ordering::Relaxed) {
+            // Those who were answered with the last batch are about to append again: without this turn for them, each
+            // batch of many would be followed by one of the fastest alone. Who is alone never comes here.
+            tokio::task::yield_now().await;
+        }
         let followers = {
             let mut queue = self.queue();
             let count = queue.followers.len().min(BATCH_MAX - 1);
@@ -107,6 +120,7 @@ impl Committer {
                 queue.followers.drain(..count).collect()
             }
         };
+        self.was_shared.store(!followers.is_empty(), Ordering::Relaxed);
         if followers.is_empty() {
             let answer = self.write_one(&own).await;
             drop(lead);

@@ -70,6 +70,17 @@ pub trait JournalStore: Send + Sync + 'static {
     /// The whole journal of a saga, in order; empty where there is no such saga.
     fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>>;
 
+    /// [`load`](Self::load) for many, in their order: a store that others share asks once.
+    fn load_all<'a>(&'a self, sagas: &'a [SagaId]) -> BoxFuture<'a, StoreResult<Vec<Vec<Record>>>> {
+        Box::pin(async move {
+            let mut journals = Vec::with_capacity(sagas.len());
+            for saga in sagas {
+                journals.push(self.load(*saga).await?);
+            }
+            Ok(journals)
+        })
+    }
+
     /// Makes `claim.worker` the owner of up to `claim.limit` free sagas, and appends
     /// [`Claimed`](crate::machine::Event::Claimed) to each. No saga is given to two workers. A saga is free if it
     /// has not ended, its owner is none or has no running lease, and either it has an unanswered request, or it

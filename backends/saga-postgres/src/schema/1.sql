@@ -72,98 +72,185 @@ CREATE TABLE workers (
 );
 COMMENT ON TABLE workers IS 'Who is alive, and until when at least, by the clock of this database';
 
+CREATE TABLE tallies (
+    state  text   NOT NULL,
+    change bigint NOT NULL
+);
+COMMENT ON TABLE tallies IS
+    'How many sagas are in which state: the sum over all rows of a state. Whoever changes a state adds a row, so that '
+    'nobody waits for a counter, and counting costs the same however many sagas have ended';
+
 -- Functions and not statements, for the plans: one that was made for an empty table would scan a large one. A scan that
 -- is off is costed so high that each plan with one would be compiled, for a second, and made anew for each call, for a
 -- millisecond: that is off too.
+-- Joins of tables are off too where a loop over an index is what is wanted: they would read all of a table that was
+-- small when the plan was made.
 -- A function that is in use by a released version is not changed; the next version brings its own.
 
--- Writes appends to different sagas. Who is left out of the answer is refused, and nothing of it is written.
+-- Both that write appends take one of each saga, sorted by saga, and answer with those that are written: who is left out
+-- is refused, and nothing of it is written.
 --
--- The order of locks is the same for all who write: rows of `sagas`, then keys of new sagas, then places in journals,
--- each sorted. What is appended is checked against one snapshot, and the number of the transaction is taken after
--- that, so an entry that follows another has the higher transaction number, and so the higher position.
-CREATE FUNCTION append_1(
-    -- The first entry of each append.
-    first_saga uuid[], first_sequence bigint[], first_place bigint[], first_event text[], first_payload bytea[],
-    -- The entries behind it.
-    rest_saga uuid[], rest_sequence bigint[], rest_place bigint[], rest_event text[], rest_payload bytea[],
-    -- Sagas that are created.
-    new_saga uuid[], new_definition text[], new_version bigint[], new_fingerprint text[], new_key text[],
-    new_labels text[],
-    -- How the sagas stand afterwards, where that changes; of those that are created, always.
-    head_saga uuid[], head_is_new boolean[], head_state text[], head_owner uuid[], head_wake_at timestamptz[],
-    head_is_due boolean[], head_is_ended boolean[],
-    -- Requests that are answered.
-    answered_saga uuid[], answered_number bigint[]
-) RETURNS TABLE (saga uuid, at timestamptz)
+-- The fence has two parts. An entry is written where the snapshot shows the one before it as the last. Two who see the
+-- same meet at the primary key: the later one fails as a whole, and tries again with a snapshot that shows the other.
+--
+-- The position of an entry is higher than that of the one before: either the number of the transaction is taken after
+-- the snapshot, or an entry before that came since is taken for one that nobody has seen.
+
+-- Writes one entry to each saga, and changes nothing else of it, as most appends do.
+CREATE FUNCTION append_steps_1(step_saga uuid[], step_sequence bigint[], step_event text[], step_payload bytea[])
+RETURNS TABLE (saga uuid, at timestamptz)
 LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
     SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH head AS MATERIALIZED (
-        SELECT * FROM unnest(head_saga, head_is_new, head_state, head_owner, head_wake_at, head_is_due, head_is_ended)
-            AS h (id, is_new, state, owner, wake_at, is_due, is_ended)
-    ), locked AS MATERIALIZED (
-        SELECT s.id FROM head h, LATERAL (SELECT s.id FROM sagas s WHERE s.id = h.id FOR NO KEY UPDATE) s
-        WHERE NOT h.is_new
-    ), tx AS MATERIALIZED (
-        -- The locks first: else the clock could be read before an append that this one follows.
-        SELECT (SELECT count(*) FROM locked) AS locks, clock_timestamp() AS now, own.first AS position
-        FROM settings, LATERAL (
-            SELECT position_base + (pg_current_xact_id()::text::bigint << 20) AS first
-        ) base, LATERAL (
-            -- A transaction of the user's may have started others.
-            SELECT coalesce(
-                (SELECT max(j.position) + 1 FROM journal j
-                    WHERE j.position >= base.first AND j.position < base.first + (1 << 20)),
-                base.first) AS first
-        ) own
-    ), created AS (
-        INSERT INTO sagas (id, definition, version, fingerprint, key, labels, state, owner, wake_at, due_at,
-            created_at, updated_at, ended_at)
-        SELECT n.id, n.definition, n.version, n.fingerprint, n.key, n.labels::jsonb, h.state, h.owner, h.wake_at,
-            CASE WHEN h.is_due THEN coalesce(h.wake_at, tx.now) END,
-            tx.now, tx.now, CASE WHEN h.is_ended THEN tx.now END
-        FROM tx, unnest(new_saga, new_definition, new_version, new_fingerprint, new_key, new_labels)
-            WITH ORDINALITY AS n (id, definition, version, fingerprint, key, labels, number)
-        JOIN head h ON h.id = n.id
-        ORDER BY n.number
-        ON CONFLICT DO NOTHING
-        RETURNING id
-    ), taken AS (
+    INSERT INTO journal (saga, sequence, position, at, event, payload)
+    SELECT s.saga, s.sequence,
+        (SELECT position_base + (pg_current_xact_id()::text::bigint << 20) FROM settings WHERE is_only) + s.place,
+        greatest(clock_timestamp(), last.at), s.event, s.payload
+    FROM unnest(step_saga, step_sequence, step_event, step_payload)
+        WITH ORDINALITY AS s (saga, sequence, event, payload, place),
+    LATERAL (
+        SELECT j.sequence, j.at FROM journal j WHERE j.saga = s.saga ORDER BY j.sequence DESC LIMIT 1
+    ) last
+    WHERE s.sequence = last.sequence + 1
+    RETURNING saga, at;
+END $$;
+
+-- Writes appends of all kinds. Each part costs only where there is something to do.
+--
+-- The order of locks is the same for all who write: rows of `sagas`, then keys of new sagas, then places in journals,
+-- each sorted.
+CREATE FUNCTION append_1(
+    -- The entries, each with the number of the first of its append.
+    entry_saga uuid[], entry_first bigint[], entry_sequence bigint[], entry_event text[], entry_payload bytea[],
+    -- Sagas that are created.
+    new_saga uuid[], new_definition text[], new_version bigint[], new_fingerprint text[], new_key text[],
+    new_labels text[], new_state text[], new_owner uuid[], new_wake_at timestamptz[], new_is_due boolean[],
+    new_is_ended boolean[],
+    -- How others stand afterwards, where that changes.
+    head_saga uuid[], head_state text[], head_owner uuid[], head_wake_at timestamptz[], head_is_due boolean[],
+    head_is_ended boolean[],
+    -- Requests that are answered.
+    answered_saga uuid[], answered_number bigint[],
+    -- Whether this transaction, one of the user's, may have written entries before.
+    is_among_others boolean
+) RETURNS TABLE (saga uuid, at timestamptz)
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
+    SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    old_saga uuid[];
+    old_state text[];
+    old_place tid[];
+    created_saga uuid[];
+    taken_saga uuid[];
+    taken_at timestamptz[];
+    own_now timestamptz;
+    own_first bigint;
+BEGIN
+    IF cardinality(head_saga) > 0 THEN
+        SELECT array_agg(s.id), array_agg(s.state), array_agg(s.ctid) INTO old_saga, old_state, old_place
+        FROM unnest(head_saga) AS h (id),
+            LATERAL (SELECT s.id, s.state, s.ctid FROM sagas s WHERE s.id = h.id FOR NO KEY UPDATE) s;
+    END IF;
+    -- The locks first: else the clock could be read before an append that this one follows.
+    SELECT clock_timestamp(), position_base + (pg_current_xact_id()::text::bigint << 20) INTO own_now, own_first
+        FROM settings WHERE is_only;
+    IF is_among_others THEN
+        own_first := coalesce(
+            (SELECT max(j.position) + 1 FROM journal j
+                WHERE j.position >= own_first AND j.position < own_first + (1 << 20)),
+            own_first);
+    END IF;
+    IF cardinality(new_saga) > 0 THEN
+        WITH created AS (
+            INSERT INTO sagas (id, definition, version, fingerprint, key, labels, state, owner, wake_at, due_at,
+                created_at, updated_at, ended_at)
+            SELECT n.id, n.definition, n.version, n.fingerprint, n.key, n.labels::jsonb, n.state, n.owner, n.wake_at,
+                CASE WHEN n.is_due THEN coalesce(n.wake_at, own_now) END,
+                own_now, own_now, CASE WHEN n.is_ended THEN own_now END
+            FROM unnest(new_saga, new_definition, new_version, new_fingerprint, new_key, new_labels, new_state,
+                new_owner, new_wake_at, new_is_due, new_is_ended)
+                AS n (id, definition, version, fingerprint, key, labels, state, owner, wake_at, is_due, is_ended)
+            ON CONFLICT DO NOTHING
+            RETURNING id
+        )
+        SELECT array_agg(c.id) INTO created_saga FROM created c;
+    END IF;
+    WITH taken AS (
         INSERT INTO journal (saga, sequence, position, at, event, payload)
-        SELECT f.saga, f.sequence, tx.position + f.place, greatest(tx.now, last.at), f.event, f.payload
-        FROM tx, unnest(first_saga, first_sequence, first_place, first_event, first_payload)
-            AS f (saga, sequence, place, event, payload)
+        SELECT e.saga, e.sequence, own_first + e.place - 1, greatest(own_now, last.at), e.event, e.payload
+        FROM unnest(entry_saga, entry_first, entry_sequence, entry_event, entry_payload)
+            WITH ORDINALITY AS e (saga, first, sequence, event, payload, place)
         LEFT JOIN LATERAL (
-            SELECT j.sequence, j.at FROM journal j WHERE j.saga = f.saga ORDER BY j.sequence DESC LIMIT 1
+            SELECT j.sequence, j.at, j.position FROM journal j WHERE j.saga = e.saga ORDER BY j.sequence DESC LIMIT 1
         ) last ON TRUE
         WHERE CASE
-            WHEN f.sequence = 0 THEN last.sequence IS NULL AND f.saga IN (SELECT created.id FROM created)
-            ELSE f.sequence = last.sequence + 1
+            WHEN e.first = 0 THEN last.sequence IS NULL AND e.saga IN (SELECT c.id FROM unnest(created_saga) AS c (id))
+            ELSE e.first = last.sequence + 1 AND last.position < own_first
         END
-        ON CONFLICT (saga, sequence) DO NOTHING
         RETURNING saga, at
-    ), followed AS (
-        -- Whoever has the first place has those behind it: nobody else's snapshot shows the first yet.
-        INSERT INTO journal (saga, sequence, position, at, event, payload)
-        SELECT r.saga, r.sequence, tx.position + r.place, t.at, r.event, r.payload
-        FROM tx, unnest(rest_saga, rest_sequence, rest_place, rest_event, rest_payload)
-            AS r (saga, sequence, place, event, payload)
-        JOIN taken t ON t.saga = r.saga
-    ), changed AS (
+    )
+    SELECT array_agg(t.saga), array_agg(t.at) INTO taken_saga, taken_at FROM (SELECT DISTINCT saga, at FROM taken) t;
+    IF old_saga IS NOT NULL THEN
         UPDATE sagas s SET state = h.state, owner = h.owner, wake_at = h.wake_at,
             due_at = CASE WHEN h.is_due THEN coalesce(h.wake_at, t.at) END,
             updated_at = t.at, ended_at = CASE WHEN h.is_ended THEN t.at END
-        FROM head h JOIN taken t ON t.saga = h.id
-        WHERE s.id = h.id AND NOT h.is_new
-    ), answered AS (
-        DELETE FROM requests r
-        USING unnest(answered_saga, answered_number) AS a (saga, number) JOIN taken t ON t.saga = a.saga
-        WHERE r.saga = a.saga AND r.number <= a.number
-    )
-    SELECT t.saga, t.at FROM taken t;
+        FROM unnest(head_saga, head_state, head_owner, head_wake_at, head_is_due, head_is_ended)
+            AS h (id, state, owner, wake_at, is_due, is_ended)
+        JOIN unnest(taken_saga, taken_at) AS t (saga, at) ON t.saga = h.id
+        JOIN unnest(old_saga, old_place) AS o (saga, place) ON o.saga = h.id
+        -- Where they were locked. By their ids, a plan that was made for a small table could read all of it.
+        WHERE s.ctid = o.place;
+    END IF;
+    IF old_saga IS NOT NULL OR created_saga IS NOT NULL THEN
+        INSERT INTO tallies (state, change)
+        SELECT c.state, sum(c.change) FROM (
+            SELECT n.id, n.state, 1 FROM unnest(new_saga || head_saga, new_state || head_state) AS n (id, state)
+            UNION ALL
+            SELECT o.id, o.state, -1 FROM unnest(old_saga, old_state) AS o (id, state)
+        ) AS c (saga, state, change)
+        JOIN unnest(taken_saga) AS t (saga) ON t.saga = c.saga
+        GROUP BY c.state HAVING sum(c.change) <> 0;
+    END IF;
+    IF cardinality(answered_saga) > 0 THEN
+        DELETE FROM requests r WHERE r.ctid = ANY (ARRAY(
+            SELECT found.ctid
+            FROM unnest(answered_saga, answered_number) AS a (saga, number)
+            JOIN unnest(taken_saga) AS t (saga) ON t.saga = a.saga,
+            LATERAL (SELECT q.ctid FROM requests q WHERE q.saga = a.saga AND q.number <= a.number OFFSET 0) found
+        ));
+    END IF;
+    RETURN QUERY SELECT t.saga, t.at FROM unnest(taken_saga, taken_at) AS t (saga, at);
+END $$;
+
+-- A worker's sagas with requests that are not answered.
+CREATE FUNCTION requested_1(worker uuid) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off
+    SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT r.saga FROM (SELECT DISTINCT q.saga FROM requests q) r,
+            LATERAL (SELECT s.owner FROM sagas s WHERE s.id = r.saga AND s.ended_at IS NULL OFFSET 0) s
+        WHERE s.owner = worker
+    );
+END $$;
+
+-- Makes one row a state of the many that appends leave, where they are many. What others gather in this moment, and what
+-- is not committed, stays.
+CREATE FUNCTION gather_tallies_1() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT 1 FROM tallies LIMIT 100) AS t) = 100 THEN
+        WITH many AS MATERIALIZED (
+            SELECT t.ctid AS place FROM tallies t LIMIT 50000 FOR UPDATE SKIP LOCKED
+        ), gathered AS (
+            DELETE FROM tallies t WHERE t.ctid = ANY (ARRAY(SELECT m.place FROM many m)) RETURNING t.state, t.change
+        )
+        INSERT INTO tallies (state, change)
+        SELECT g.state, sum(g.change) FROM gathered g GROUP BY g.state HAVING sum(g.change) <> 0;
+    END IF;
 END $$;
 
 -- Makes the worker the owner of free sagas. Those that others look at in this moment are passed over.
@@ -175,8 +262,8 @@ CREATE FUNCTION claim_1(
     -- NULL: all.
     known_definition text[], known_version bigint[], known_fingerprint text[]
 ) RETURNS TABLE (saga uuid)
-LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
-    SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off
+    SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
@@ -193,9 +280,10 @@ BEGIN
         WHERE o.owner IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = o.owner AND w.leased_until > tx.now)
     ), asked AS MATERIALIZED (
-        SELECT DISTINCT s.id, s.owner FROM requests r JOIN sagas s ON s.id = r.saga, tx
-        WHERE s.ended_at IS NULL
-            AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = s.owner AND w.leased_until > tx.now)
+        -- From the requests to their sagas, by `OFFSET 0`, and never the other way: requests are few.
+        SELECT r.saga AS id, s.owner FROM tx, (SELECT DISTINCT q.saga FROM requests q) r,
+            LATERAL (SELECT s.owner FROM sagas s WHERE s.id = r.saga AND s.ended_at IS NULL OFFSET 0) s
+        WHERE NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = s.owner AND w.leased_until > tx.now)
     ), free AS MATERIALIZED (
         SELECT due.id, due.since FROM tx, LATERAL (
             SELECT s.id, s.due_at AS since FROM sagas s
@@ -225,7 +313,7 @@ BEGIN
         SELECT f.id, min(f.since) AS since FROM free f GROUP BY f.id ORDER BY 2, 1 LIMIT count_max
     ), base AS MATERIALIZED (
         -- Read only where something was found, else the search would take a transaction number.
-        SELECT (SELECT position_base + (pg_current_xact_id()::text::bigint << 20) FROM settings) AS position
+        SELECT (SELECT position_base + (pg_current_xact_id()::text::bigint << 20) FROM settings WHERE is_only) AS position
         WHERE EXISTS (SELECT 1 FROM chosen)
     ), taken AS (
         INSERT INTO journal (saga, sequence, position, at, event)

@@ -42,6 +42,13 @@ pub(crate) fn turn(saga: SagaId, expected: u64, step: usize, owner: WorkerId) ->
     Append { head: Some(head), ..done(saga, expected, step) }
 }
 
+/// The end of a saga.
+pub(crate) fn end(saga: SagaId, expected: u64) -> Append {
+    let event = Event::Ended { state: SagaState::Completed, not_undone: vec![] };
+    let head = HeadChange { state: SagaState::Completed, owner: None, wake_at: None };
+    Append { saga, expected, events: vec![event], head: Some(head), answered: None }
+}
+
 /// Appends what must be taken.
 pub(crate) async fn take(store: &impl JournalStore, append: &Append) -> Timestamp {
     store.append_one(append).await.unwrap().unwrap()

@@ -1,19 +1,16 @@
 //! Durable sagas on SQLite (`synchronous=FULL`), beside the floor, and beside one commit for each append.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use saga::Coordinator;
+use saga_bench::drive::{coordinator, drive};
 use saga_bench::four_steps::{FourSteps, Parcel};
 use saga_bench::measure::{Contender, bar, compete, print};
+use saga_bench::one_by_one::OneByOne;
 use saga_sqlite::{SqliteOptions, SqliteStore};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 mod floor;
-mod one_by_one;
-
-use floor::Floor;
-use one_by_one::OneByOne;
 
 const CALLERS: u32 = 64;
 
@@ -24,9 +21,9 @@ fn main() {
         let options = SqliteOptions::new(folder.file(name));
         runtime.block_on(options.open()).expect("a file in a fresh folder")
     };
-    let ours = coordinator(&runtime, store("ours"));
-    let single = coordinator(&runtime, OneByOne::new(store("one-by-one")));
-    let floor = Floor::new(&runtime, &folder.file("floor"));
+    let ours = runtime.block_on(coordinator(store("ours")));
+    let single = runtime.block_on(coordinator(OneByOne::new(store("one-by-one"), 1)));
+    let floor = floor::begin(&runtime, &folder.file("floor"));
 
     let figures = compete(
         7,
@@ -70,28 +67,6 @@ fn main() {
         let sagas = metrics.sagas_completed;
         println!("         {name}: {sagas} sagas, {} appends, {} commits", metrics.appends, metrics.commits);
         assert_eq!(metrics.appends, 5 * sagas, "N + 1 appends");
-    }
-}
-
-fn coordinator(runtime: &Runtime, store: impl saga::Store) -> Arc<Coordinator> {
-    let builder = Coordinator::builder(store).saga(FourSteps);
-    Arc::new(runtime.block_on(builder.build()).expect("an open store answers"))
-}
-
-async fn drive(coordinator: &Arc<Coordinator>, callers: u32, units: u32) {
-    let caller = |_| {
-        let coordinator = Arc::clone(coordinator);
-        tokio::spawn(async move {
-            for unit in 0..units / callers {
-                let handle = coordinator.start::<FourSteps>(Parcel::new(unit.into())).await.expect("a start");
-                let outcome = handle.outcome().await.expect("an outcome");
-                assert_eq!(outcome.completed().expect("four steps that go well").id, u64::from(unit) + 4);
-            }
-        })
-    };
-    let callers: Vec<_> = (0..callers).map(caller).collect();
-    for caller in callers {
-        caller.await.expect("a caller");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The same store without group commit: each append is a commit of its own, one after the other.
+//! The same store without group commit: each append is a commit of its own.
 
 use std::time::Duration;
 
@@ -7,29 +7,31 @@ use saga::store::{
     Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
     Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
 };
-use saga::{SagaId, Timestamp, WorkerId};
-use saga_sqlite::SqliteStore;
-use tokio::sync::Mutex;
+use saga::{SagaId, Store, Timestamp, WorkerId};
+use tokio::sync::Semaphore;
 
-pub(crate) struct OneByOne {
-    store: SqliteStore,
-    /// Else the store's own writer would gather what waits for it.
-    turn: Mutex<()>,
+/// A store whose appends are commits of their own, so many at a time.
+#[derive(Debug)]
+pub struct OneByOne<S> {
+    store: S,
+    /// Else a store's own writer could gather what waits for it.
+    turns: Semaphore,
 }
 
-impl OneByOne {
-    pub(crate) fn new(store: SqliteStore) -> Self {
-        Self { store, turn: Mutex::new(()) }
+impl<S: Store> OneByOne<S> {
+    /// The store, with so many commits under way at a time.
+    pub const fn new(store: S, beside: usize) -> Self {
+        Self { store, turns: Semaphore::const_new(beside) }
     }
 }
 
-impl JournalStore for OneByOne {
+impl<S: Store> JournalStore for OneByOne<S> {
     fn name(&self) -> &'static str {
         "one by one"
     }
 
     fn traits(&self) -> StoreTraits {
-        StoreTraits::exclusive().without_batches()
+        self.store.traits().without_batches()
     }
 
     fn append<'a>(
@@ -50,13 +52,17 @@ impl JournalStore for OneByOne {
         append: &'a Append,
     ) -> BoxFuture<'a, StoreResult<Result<Timestamp, Refusal>>> {
         Box::pin(async move {
-            let _turn = self.turn.lock().await;
+            let _turn = self.turns.acquire().await.expect("it is never closed");
             self.store.append_one(append).await
         })
     }
 
     fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>> {
         self.store.load(saga)
+    }
+
+    fn load_all<'a>(&'a self, sagas: &'a [SagaId]) -> BoxFuture<'a, StoreResult<Vec<Vec<Record>>>> {
+        self.store.load_all(sagas)
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
@@ -80,7 +86,7 @@ impl JournalStore for OneByOne {
     }
 }
 
-impl QueryStore for OneByOne {
+impl<S: Store> QueryStore for OneByOne<S> {
     fn instance(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Option<SagaInstance>>> {
         self.store.instance(saga)
     }
