@@ -88,9 +88,12 @@ async fn search(inner: Weak<Inner>) {
         let (soon, next) = {
             let Some(inner) = inner.upgrade() else { return };
             let began = inner.clock.now();
-            let mut is_more = search_once(&inner, false).await;
-            while is_more && !inner.is_closed() {
-                is_more = search_once(&inner, true).await;
+            let mut was_more = false;
+            while !inner.is_closed() {
+                was_more = search_once(&inner, was_more).await;
+                if !was_more {
+                    break;
+                }
             }
             (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
@@ -101,7 +104,7 @@ async fn search(inner: Weak<Inner>) {
 
 /// Takes up as many sagas as there are free places; whether there may be more. Where there were more before, the next
 /// place is waited for: many that a dead worker left are not to wait for the next search each time all places are taken.
-async fn search_once(inner: &Arc<Inner>, is_more: bool) -> bool {
+async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
     if inner.has_lost_claim.swap(false, Ordering::Relaxed)
         && let Err(error) = find_lost(inner).await
     {
@@ -116,7 +119,7 @@ async fn search_once(inner: &Arc<Inner>, is_more: bool) -> bool {
     if inner.heartbeat_age() >= inner.limits.lease {
         return false;
     }
-    let wait_max = if is_more { inner.limits.poll_interval } else { Duration::ZERO };
+    let wait_max = if was_more { inner.limits.poll_interval } else { Duration::ZERO };
     let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
         return false;
     };

@@ -30,6 +30,13 @@ struct Counted {
     claims: usize,
 }
 
+impl Counted {
+    /// On a slow machine a process must live longer to come to an undo: kills that find none lengthen the lives.
+    fn life_max_millis(&self) -> u64 {
+        150 * (1 + self.kills.saturating_sub(10 * self.kills_backward) as u64 / 10)
+    }
+}
+
 #[tokio::test]
 async fn a_process_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice() {
     let kills = usize::try_from(setting("SAGA_KILLS", 50)).unwrap();
@@ -49,7 +56,7 @@ async fn round(dice: &mut fastrand::Rng, kills_max: usize, counted: &mut Counted
     let folder = Folder::new();
     while counted.kills < kills_max {
         let mut worker = Worker::start(&folder);
-        tokio::time::sleep(Duration::from_millis(dice.u64(0..150))).await;
+        tokio::time::sleep(Duration::from_millis(dice.u64(0..counted.life_max_millis()))).await;
         if worker.kill() {
             counted.kills += 1;
             count_under_way(&folder, counted).await;
