@@ -30,6 +30,7 @@ mod options;
 mod queries;
 mod rows;
 mod schema;
+mod shapes;
 mod start;
 mod store;
 mod wake;

@@ -35,6 +35,7 @@ pub struct RedisOptions {
     pub(crate) backoff: (Duration, Duration),
     pub(crate) replicas: Option<(usize, Duration)>,
     pub(crate) key_grace: Duration,
+    pub(crate) is_existing: bool,
 }
 
 impl RedisOptions {
@@ -59,6 +60,7 @@ impl RedisOptions {
             backoff: (Duration::from_millis(20), Duration::from_secs(1)),
             replicas: None,
             key_grace: Duration::from_millis(200),
+            is_existing: false,
         }
     }
 
@@ -143,6 +145,14 @@ impl RedisOptions {
     #[must_use]
     pub fn key_grace(mut self, grace: Duration) -> Self {
         self.key_grace = grace;
+        self
+    }
+
+    /// Makes no new store: where the namespace has none, it is an error. For tools, which must leave a server as they
+    /// find it.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.is_existing = true;
         self
     }
 

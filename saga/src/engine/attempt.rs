@@ -15,7 +15,7 @@ use crate::context::Attempt;
 use crate::machine::Task;
 use crate::store::BoxFuture;
 use crate::timer::AttemptTimer;
-use crate::{Payload, StepError};
+use crate::{ErrorCode, Payload, StepError};
 
 /// What an attempt ended with.
 pub(super) type AttemptOutcome = Result<Option<Payload>, StepError>;
@@ -118,7 +118,7 @@ impl<'a> Underway<'a> {
     pub(super) fn timed_out(self) -> AttemptOutcome {
         let outcome = Err(StepError::in_doubt(no_answer_within(self.timer.timeout()))
             .with_type("saga::Timeout")
-            .with_code("SAGA_STEP_TIMEOUT"));
+            .with_code(ErrorCode::StepTimeout.as_str()));
         trace::record_outcome(&self.span, &outcome);
         outcome
     }
@@ -153,6 +153,6 @@ fn poll_catching(
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         let error = StepError::in_doubt(format!("the step panicked: {text}"));
-        Poll::Ready(Err(error.with_type("saga::Panic").with_code("SAGA_STEP_PANICKED")))
+        Poll::Ready(Err(error.with_type("saga::Panic").with_code(ErrorCode::StepPanicked.as_str())))
     })
 }
