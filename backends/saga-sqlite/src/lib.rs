@@ -21,11 +21,10 @@
 //! | `saga_overview` | a row a saga: its state, steps done and undone, the last error, key, labels and times |
 //! | `saga_events` | a row an event, in the order in which they were written |
 //!
-//! Another process may look at the file and ask things of its sagas while it is open: [`SqliteOptions::beside`].
-//!
 //! They are to be read. Whoever writes to these tables by hand breaks journals; [`retry`](saga::Coordinator::retry),
 //! [`skip`](saga::Coordinator::skip), [`supply`](saga::Coordinator::supply) and
-//! [`abandon`](saga::Coordinator::abandon) move a parked saga.
+//! [`abandon`](saga::Coordinator::abandon) move a parked saga. Another process may look at the file, and ask things of its
+//! sagas, while it is open: [`SqliteOptions::beside`].
 
 mod append;
 mod claim;
