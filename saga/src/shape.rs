@@ -90,7 +90,7 @@ impl DefinitionShape {
             step.undo_takes_output = shape.undo_takes_output;
             step.has_verify = shape.has_verify;
             step.at_most_once = shape.at_most_once;
-            step.sources = shape.sources.clone();
+            step.sources.clone_from(&shape.sources);
             step.metadata = shape.metadata.iter().cloned().map(|(a, b)| (a.into(), b.into())).collect();
             step
         };
