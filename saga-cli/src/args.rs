@@ -36,11 +36,13 @@ Exit codes: 0 done; 1 not written out, or broken; 2 wrong command line; 3 no suc
 missing; 5 the store cannot be reached or used; 6 asked, and not carried out yet; 7 `doctor` found a problem.
 Each error has a code, explained in docs/errors.md.";
 
+const STORE_HELP: &str = "The store: sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST:PORT";
+
 /// Where the sagas are.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// The store: sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST:PORT
-    #[arg(long, global = true, env = "SAGA_STORE", hide_env_values = true, value_name = "URL")]
+    /// The store
+    #[arg(long, help = STORE_HELP, global = true, env = "SAGA_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<String>,
 
     /// The schema of a PostgreSQL store, or the namespace of a Redis store. Without it: saga

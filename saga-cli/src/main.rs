@@ -64,11 +64,11 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<error::Exit, Prob
         Command::Retry(retry) => commands::operate::retry(place, retry, output).await,
         Command::Skip(skip) => commands::operate::skip(place, skip, output).await,
         Command::Abandon(abandon) => commands::operate::abandon(place, abandon, output).await,
-        Command::Export(export) => commands::export::run(place, export, output).await,
+        Command::Export(export) => commands::export::run(place, export).await,
         Command::Purge(purge) => commands::purge::run(place, purge, output).await,
         Command::Stats => commands::stats::run(place, output).await,
         Command::Doctor(doctor) => commands::doctor::run(place, doctor, output).await,
         Command::Migrate => commands::migrate::run(place, output).await,
-        Command::Completion { shell } => commands::completion::run(*shell, output),
+        Command::Completion { shell } => commands::completion::run(*shell),
     }
 }

@@ -31,23 +31,17 @@ impl Output {
         text: impl FnOnce() -> String,
         value: impl FnOnce() -> Value,
     ) -> Result<(), Problem> {
-        if self.is_json { self.line(&value().to_string()) } else { self.raw(&text()) }
+        if self.is_json { Self::line(&value().to_string()) } else { raw(&text()) }
     }
 
     /// Writes a line.
-    pub(crate) fn line(&self, line: &str) -> Result<(), Problem> {
-        self.raw(&format!("{line}\n"))
-    }
-
-    fn raw(&self, text: &str) -> Result<(), Problem> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        Ok(out.flush()?)
+    pub(crate) fn line(line: &str) -> Result<(), Problem> {
+        raw(&format!("{line}\n"))
     }
 
     /// Clears the terminal, where it is one.
     pub(crate) fn clear(&self) -> Result<(), Problem> {
-        if self.is_colored && io::stdout().is_terminal() { self.raw("\x1b[2J\x1b[H") } else { Ok(()) }
+        if self.is_colored && io::stdout().is_terminal() { raw("\x1b[2J\x1b[H") } else { Ok(()) }
     }
 
     /// Says what went wrong.
@@ -92,6 +86,12 @@ impl Output {
         };
         paint(self.is_colored, color, text)
     }
+}
+
+fn raw(text: &str) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 fn paint(is_colored: bool, color: &str, text: &str) -> String {

@@ -154,7 +154,7 @@ impl<'a> Story<'a> {
                 self.remarks.push((at, format!("given up by an operator: {note}")));
             }
             Event::CancelRequested { reason } => {
-                self.remarks.push((at, format!("cancel requested: {reason}")))
+                self.remarks.push((at, format!("cancel requested: {reason}")));
             }
             Event::DeadlinePassed { .. } => self.remarks.push((at, "the saga's deadline passed".to_owned())),
             Event::RequestRefused { request, reason } => {

@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(parse_when(&at.to_string()), Ok(When::At(at)));
         }
         assert_eq!(parse_when("1970-01-02"), Ok(When::At(Timestamp::from_micros(86_400_000_000))));
-        assert_eq!(parse_when("2h"), Ok(When::Ago(Duration::from_secs(7_200))));
+        assert_eq!(parse_when("2h"), Ok(When::Ago(Duration::from_hours(2))));
         for wrong in ["", "soon", "2h30", "2026-13-01", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00", "-5m"]
         {
             assert!(parse_when(wrong).is_err(), "{wrong}");

@@ -1,5 +1,6 @@
 //! A saga's attempts as bars on one time axis.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use saga::Timestamp;
@@ -24,6 +25,7 @@ pub(crate) fn timeline(story: &Story<'_>) -> String {
     let axis = Axis { from, length: to.since(from).max(Duration::from_micros(1)) };
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
+    // Writing to a `String` cannot fail.
     for row in &rows {
         let mut line = ['.'; WIDTH];
         for bar in &row.bars {
@@ -39,7 +41,7 @@ pub(crate) fn timeline(story: &Story<'_>) -> String {
             count => format!(", {count} times"),
         };
         let (begin, took) = (short(first.since(from)), short(last.since(first)));
-        text.push_str(&format!("  {:width$}  {line}  +{begin} for {took}{times}\n", row.name));
+        _ = writeln!(text, "  {:width$}  {line}  +{begin} for {took}{times}", row.name);
     }
     let claims: Vec<usize> =
         story.claims.iter().filter(|at| (from..=to).contains(at)).map(|at| axis.column(*at)).collect();
@@ -49,7 +51,7 @@ pub(crate) fn timeline(story: &Story<'_>) -> String {
             line[column.min(WIDTH - 1)] = '|';
         }
         let line: String = line.iter().collect();
-        text.push_str(&format!("  {:width$}  {}\n", "", line.trim_end()));
+        _ = writeln!(text, "  {:width$}  {}", "", line.trim_end());
     }
     text
 }

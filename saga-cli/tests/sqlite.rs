@@ -105,7 +105,7 @@ fn a_wrong_command_line_is_told_with_what_is_right() {
         (&["--store", "sqlite:x.db", "list", "--state", "lost"], "is no saga state"),
         (&["--store", "sqlite:x.db", "list", "--since", "soon"], "is no time"),
         (&["--store", "sqlite:x.db", "list", "--label", "customer"], "is no label"),
-        (&["--store", "sqlite:x.db", "skip", &"0190163d-8694-739b-aea5-966c26f8ad91"], "--note"),
+        (&["--store", "sqlite:x.db", "skip", "0190163d-8694-739b-aea5-966c26f8ad91"], "--note"),
     ];
     for (arguments, expected) in cases {
         let ran = run(arguments).code(2);

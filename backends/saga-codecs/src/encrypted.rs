@@ -1,4 +1,4 @@
-//! Encryption around another codec: XChaCha20-Poly1305, by RustCrypto.
+//! Encryption around another codec: `XChaCha20-Poly1305`, by `chacha20poly1305`.
 
 use std::fmt;
 
@@ -53,11 +53,11 @@ impl<C: PayloadCodec> Encrypted<C> {
     }
 
     fn decrypt(&self, bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let none = || CodecError::NotEncrypted { length: bytes.len() };
-        let [FORMAT, id_length, rest @ ..] = bytes else { return Err(none()) };
-        let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or_else(none)?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(none)?;
-        let id = std::str::from_utf8(id).map_err(|_| none())?;
+        let refused = || CodecError::NotEncrypted { length: bytes.len() };
+        let [FORMAT, id_length, rest @ ..] = bytes else { return Err(refused()) };
+        let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or_else(refused)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(refused)?;
+        let id = std::str::from_utf8(id).map_err(|_| refused())?;
         let unknown = || CodecError::UnknownKey { id: id.to_owned(), known: self.keys.known() };
         let key = self.keys.get(id).ok_or_else(unknown)?;
         let sealed = Sealed { msg: sealed, aad: &bytes[..2 + id.len()] };

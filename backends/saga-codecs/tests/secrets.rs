@@ -133,8 +133,10 @@ impl Subscriber for Listener {
 /// All that the store has of a saga, as text, and its payloads as they are.
 async fn stored(store: &MemoryStore, id: SagaId) -> (String, Vec<u8>) {
     let journal = store.load(id).await.unwrap();
-    let events: String =
-        journal.iter().map(|record| format!("{} {record:?}\n", record.event.encode())).collect();
+    let mut events = String::new();
+    for record in &journal {
+        writeln!(events, "{} {record:?}", record.event.encode()).unwrap();
+    }
     let payloads = journal.iter().filter_map(|record| record.event.payload());
     let bytes = payloads.flat_map(|payload| payload.as_bytes().to_vec()).collect();
     let instances = store.list(&SagaFilter::new()).await.unwrap();

@@ -68,9 +68,10 @@ impl PostgresStore {
             retries: options.retries,
             backoff: options.backoff,
         });
-        let ready = match options.is_existing {
-            true => schema::check_current(&database).await,
-            false => schema::migrate(&database).await,
+        let ready = if options.is_existing {
+            schema::check_current(&database).await
+        } else {
+            schema::migrate(&database).await
         };
         ready.map_err(|error| error.told(&database.place))?;
         let wakes = listen.map(|config| Wakes::begin(&database, &options, config));

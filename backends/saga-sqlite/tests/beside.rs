@@ -31,7 +31,7 @@ async fn beside_its_owner_a_file_is_read_and_asked_and_nothing_is_driven() {
     let owner = SqliteStore::open(directory.file()).await.unwrap();
     let saga = new_saga();
     take(&owner, &saga).await;
-    owner.heartbeat(WorkerId::new(), Duration::from_secs(60)).await.unwrap();
+    owner.heartbeat(WorkerId::new(), Duration::from_mins(1)).await.unwrap();
 
     let beside = SqliteOptions::new(directory.file()).beside().open().await.unwrap();
     assert_eq!(beside.load(saga.saga).await.unwrap().len(), 1);

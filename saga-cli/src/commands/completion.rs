@@ -7,9 +7,9 @@ use crate::args::Arguments;
 use crate::error::{Exit, Problem};
 use crate::output::Output;
 
-pub(crate) fn run(shell: Shell, output: &Output) -> Result<Exit, Problem> {
+pub(crate) fn run(shell: Shell) -> Result<Exit, Problem> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "saga", &mut script);
-    output.line(String::from_utf8_lossy(&script).trim_end())?;
+    Output::line(String::from_utf8_lossy(&script).trim_end())?;
     Ok(Exit::Done)
 }

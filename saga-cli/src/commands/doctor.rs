@@ -1,5 +1,6 @@
 //! `saga doctor`: holds the rules against what is stored, and says what to do.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use saga::machine::{Event, Record, invariants, invariants_of_journal};
@@ -228,15 +229,16 @@ impl Round<'_> {
 
 fn text(findings: &[Finding], checked: usize, is_all: bool, output: &Output) -> String {
     let mut text = String::new();
+    // Writing to a `String` cannot fail.
     for finding in findings {
         let head = if finding.is_problem { output.bad("problem") } else { "note".to_owned() };
         let saga = finding.saga.map(|saga| format!("saga {saga}: ")).unwrap_or_default();
-        text.push_str(&format!("{head}[{}]: {saga}{}\n", finding.code, plain(&finding.what)));
-        text.push_str(&format!("  {}\n", plain(&finding.advice)));
+        _ = writeln!(text, "{head}[{}]: {saga}{}", finding.code, plain(&finding.what));
+        _ = writeln!(text, "  {}", plain(&finding.advice));
     }
     let more = if is_all { "" } else { "; there are more, see --limit" };
     let problems = findings.iter().filter(|finding| finding.is_problem).count();
-    text.push_str(&format!("{checked} sagas looked at{more}; {problems} problems\n"));
+    _ = writeln!(text, "{checked} sagas looked at{more}; {problems} problems");
     text
 }
 

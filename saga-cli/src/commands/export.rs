@@ -12,7 +12,7 @@ use crate::filter::{Pages, instance};
 use crate::open::{Mode, open};
 use crate::output::Output;
 
-pub(crate) async fn run(place: &Place, export: &Export, output: &Output) -> Result<Exit, Problem> {
+pub(crate) async fn run(place: &Place, export: &Export) -> Result<Exit, Problem> {
     if !export.ids.is_empty() && !export.filter.is_empty() {
         return Err(Problem::TwoTargets);
     }
@@ -21,23 +21,18 @@ pub(crate) async fn run(place: &Place, export: &Export, output: &Output) -> Resu
         let mut pages = Pages::new(export.filter.filter(store.as_ref()).await?);
         while let Some(sagas) = pages.next(store.as_ref()).await? {
             for saga in sagas {
-                write(store.as_ref(), &saga, export, output).await?;
+                write(store.as_ref(), &saga, export).await?;
             }
         }
     }
     for id in &export.ids {
         let saga = instance(store.as_ref(), *id).await?;
-        write(store.as_ref(), &saga, export, output).await?;
+        write(store.as_ref(), &saga, export).await?;
     }
     Ok(Exit::Done)
 }
 
-async fn write(
-    store: &dyn Store,
-    saga: &SagaInstance,
-    export: &Export,
-    output: &Output,
-) -> Result<(), Problem> {
+async fn write(store: &dyn Store, saga: &SagaInstance, export: &Export) -> Result<(), Problem> {
     // Empty where it was purged meanwhile.
     let journal = store.load(saga.id).await?;
     let codec = match journal.first().map(|record| &record.event) {
@@ -49,7 +44,7 @@ async fn write(
         line["saga"] = json!(saga.id);
         line["definition"] = json!(saga.definition);
         line["id"] = json!(format!("{}-{}", saga.id, record.sequence));
-        output.line(&line.to_string())?;
+        Output::line(&line.to_string())?;
     }
     Ok(())
 }

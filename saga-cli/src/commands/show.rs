@@ -86,8 +86,8 @@ impl View<'_> {
             line("goes on", &second(wake_at))?;
         }
         if let Some(owner) = saga.owner {
-            let life = if self.alive.contains(&owner) { "alive" } else { "has no running lease" };
-            line("owner", &format!("{owner} ({life})"))?;
+            let lease = if self.alive.contains(&owner) { "alive" } else { "has no running lease" };
+            line("owner", &format!("{owner} ({lease})"))?;
         }
         if let Some(key) = &saga.key {
             line("key", &plain(key))?;
@@ -192,9 +192,8 @@ impl View<'_> {
             "requests": self.requests.iter().map(|(_, request)| request.name()).collect::<Vec<_>>(),
         });
         if let Some(story) = &self.story {
-            let payload = |payload: &Payload| match self.show.no_payloads {
-                true => Value::Null,
-                false => payload_json(story.codec, payload),
+            let payload = |payload: &Payload| {
+                if self.show.no_payloads { Value::Null } else { payload_json(story.codec, payload) }
             };
             value["codec"] = json!(story.codec);
             value["start_at"] = json!(story.start_at.to_string());

@@ -1,5 +1,7 @@
 //! `saga stats`.
 
+use std::fmt::Write as _;
+
 use saga::store::{QueryStore, Sort, Store};
 use saga::{SagaFilter, SagaInstance, SagaState};
 use serde_json::json;
@@ -21,6 +23,7 @@ pub(crate) async fn run(place: &Place, output: &Output) -> Result<Exit, Problem>
     let oldest_stuck = oldest(store.as_ref(), &[SagaState::Stuck]).await?;
     let count = |state: SagaState| counts.get(&state).copied().unwrap_or(0);
     let text = || {
+        // Writing to a `String` cannot fail.
         let mut text = format!("{} store, {}\n", store.name(), second(now));
         for state in SagaState::ALL {
             let line = format!("{:>12}  {}", state.as_str(), count(state));
@@ -31,11 +34,11 @@ pub(crate) async fn run(place: &Place, output: &Output) -> Result<Exit, Problem>
             });
             text.push('\n');
         }
-        text.push_str(&format!("{:>12}  {} alive\n", "workers", workers.len()));
+        _ = writeln!(text, "{:>12}  {} alive", "workers", workers.len());
         for (what, saga) in [("active", &oldest_active), ("stuck", &oldest_stuck)] {
             if let Some(saga) = saga {
                 let (age, definition) = (short(now.since(saga.created_at)), plain(&saga.definition));
-                text.push_str(&format!("the oldest {what} saga: {} ({definition}), for {age}\n", saga.id));
+                _ = writeln!(text, "the oldest {what} saga: {} ({definition}), for {age}", saga.id);
             }
         }
         text
