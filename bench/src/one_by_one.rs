@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WorkerLease,
 };
-use saga::{SagaId, Store, Timestamp, WorkerId};
+use saga::{DefinitionShape, SagaId, Store, Timestamp, WorkerId};
 use tokio::sync::Semaphore;
 
 /// A store whose appends are commits of their own, so many at a time.
@@ -109,5 +109,17 @@ impl<S: Store> QueryStore for OneByOne<S> {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         self.store.ping()
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        self.store.workers()
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        self.store.describe(shapes)
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        self.store.shape(key)
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::StepError;
 use crate::policy::{Compensation, RetryPolicy};
+use crate::{ErrorCode, StepError};
 
 /// How a step stands to its undoing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// It has a compensation.
     Compensatable,
@@ -37,7 +38,8 @@ impl StepKind {
 }
 
 /// Where a parameter of a step comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The saga's own input.
     Input,
@@ -192,6 +194,18 @@ pub enum DefinitionError {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl DefinitionError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::StepCount { .. } => ErrorCode::DefinitionStepCount,
+            Self::StepOutlivesSaga { .. } => ErrorCode::DefinitionStepOutlivesSaga,
+            Self::Flow { .. } => ErrorCode::DefinitionFlow,
+        }
+    }
 }
 
 impl Definition {

@@ -46,6 +46,7 @@
 
 extern crate self as saga;
 
+mod code;
 mod context;
 mod error;
 mod failure;
@@ -62,6 +63,7 @@ mod definition;
 mod link;
 mod outline;
 mod record;
+mod shape;
 mod step;
 
 pub mod machine;
@@ -82,6 +84,7 @@ pub mod testing;
 #[doc(hidden)]
 pub mod __private;
 
+pub use code::ErrorCode;
 pub use context::{Labels, StepContext};
 pub use coordinator::{
     BuildError, Coordinator, CoordinatorBuilder, Draft, InspectError, Inspection, OperateError, OutcomeError,
@@ -204,5 +207,6 @@ pub use saga_macros::saga;
 /// ```
 ///
 pub use saga_macros::step;
+pub use shape::{DefinitionShape, StepShape};
 pub use step::{Arg, Saga, Step, StepInfo, StepName};
 pub use store::{MemoryStore, SagaFilter, SagaInstance, SagaPage, Store, StoreError};

@@ -2,7 +2,7 @@
 
 use crate::slot::Slot;
 
-use crate::{Failure, StepError};
+use crate::{ErrorCode, Failure, StepError};
 
 /// Of a step of which all is known.
 #[derive(Debug, Clone, Copy)]
@@ -143,5 +143,5 @@ pub fn no_such_step() -> StepError {
 
 /// A rule of ours that does not hold.
 fn broken(rule: &'static str) -> StepError {
-    StepError::permanent(rule).with_type("saga").with_code("SAGA_BROKEN_RULE")
+    StepError::permanent(rule).with_type("saga").with_code(ErrorCode::BrokenRule.as_str())
 }

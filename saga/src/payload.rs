@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ErrorCode;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An encoded input or output. Cheap to clone.
@@ -93,6 +95,18 @@ pub enum PayloadError {
     },
 }
 
+impl PayloadError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Encode { .. } => ErrorCode::PayloadEncode,
+            Self::Decode { .. } => ErrorCode::PayloadDecode,
+            Self::TooLarge { .. } => ErrorCode::PayloadTooLarge,
+        }
+    }
+}
+
 /// Turns values into bytes and back; JSON where nothing else is set.
 ///
 /// What `encode` returned, `decode` must read for as long as a saga with it may live; the name is stored with
@@ -146,6 +160,13 @@ pub trait PayloadCodec: Send + Sync + 'static {
 
     /// Reads `bytes` by handing `read` a deserializer over them.
     fn decode(&self, bytes: &[u8], read: &mut DecodeFn<'_>) -> Result<(), BoxError>;
+
+    /// Whether both spell one value, for a start with a key: the same input joins the first saga, another is refused.
+    /// A codec that makes other bytes of one value each time has to say; where nothing is said, equal bytes are one
+    /// value.
+    fn is_same(&self, one: &[u8], other: &[u8]) -> bool {
+        one == other
+    }
 }
 
 /// JSON, as a codec that others build on. A coordinator without a codec of the user's writes the same.
@@ -239,6 +260,15 @@ impl Codec {
             SCRATCH.set(scratch);
         }
         payload
+    }
+
+    /// Whether both spell one value.
+    #[must_use]
+    pub fn is_same(&self, one: &Payload, other: &Payload) -> bool {
+        match &self.custom {
+            None => one == other,
+            Some(codec) => one == other || codec.is_same(one.as_bytes(), other.as_bytes()),
+        }
     }
 
     /// The value that `payload` spells.

@@ -7,7 +7,7 @@ use crate::definition::{Definition, StepDefinition};
 use crate::link::no_such_step;
 use crate::outline::StepOutline;
 use crate::record::Record;
-use crate::{Codec, Payload, PayloadError, StepContext, StepError};
+use crate::{Codec, ErrorCode, Payload, PayloadError, StepContext, StepError};
 
 /// What is known of a step without its saga. `#[step]` implements it for a type of the function's name.
 pub trait StepInfo {
@@ -230,7 +230,7 @@ impl Keep<'_> {
 }
 
 /// The code of a step that took effect and whose output cannot be recorded.
-pub(crate) const UNRECORDABLE: &str = "SAGA_OUTPUT_UNRECORDABLE";
+pub(crate) const UNRECORDABLE: &str = ErrorCode::OutputUnrecordable.as_str();
 
 fn unrecordable(error: PayloadError) -> StepError {
     StepError::permanent(error).with_code(UNRECORDABLE)

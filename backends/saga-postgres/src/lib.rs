@@ -36,6 +36,7 @@ mod options;
 mod queries;
 mod rows;
 mod schema;
+mod shapes;
 mod start;
 mod store;
 mod wake;

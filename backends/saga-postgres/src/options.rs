@@ -29,6 +29,7 @@ pub struct PostgresOptions {
     pub(crate) application_name: String,
     pub(crate) password: Option<String>,
     pub(crate) wake_ups: WakeUpsFrom,
+    pub(crate) is_existing: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
@@ -72,6 +73,7 @@ impl PostgresOptions {
             application_name: "saga".to_owned(),
             password: None,
             wake_ups: WakeUpsFrom::Source,
+            is_existing: false,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -140,6 +142,13 @@ impl PostgresOptions {
     /// transactions, which cannot listen.
     pub fn without_wake_ups(mut self) -> Self {
         self.wake_ups = WakeUpsFrom::Nothing;
+        self
+    }
+
+    /// Creates and migrates nothing: where the tables are not there, or of another version, it is an error. For tools,
+    /// which must leave a database as they find it.
+    pub fn existing(mut self) -> Self {
+        self.is_existing = true;
         self
     }
 

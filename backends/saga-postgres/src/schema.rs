@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::error::SqlError;
 
 /// Each migration leads from its place to the next. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Keeps two that open one schema apart, with the schema's name hashed beside it: "saga" in ASCII.
 const LOCK: i32 = 0x7361_6761;
@@ -51,6 +51,29 @@ pub(crate) async fn migrate(database: &Database) -> Result<(), SqlError> {
         Ok(())
     };
     timeout(database.statement_timeout * 2, work).await.unwrap_or(Err(SqlError::Silent))
+}
+
+/// Whether the tables are there, and those that this program knows. It changes nothing.
+pub(crate) async fn check_current(database: &Database) -> Result<(), SqlError> {
+    let mut client = database.pool.get().await?;
+    let work = async {
+        let transaction = client.transaction().await?;
+        version(&transaction, database).await
+    };
+    let version = timeout(database.statement_timeout * 2, work).await.unwrap_or(Err(SqlError::Silent))?;
+    let (place, schema, known) = (&database.place, &database.schema, known());
+    let problem = match version {
+        Some(version) if version == known => return Ok(()),
+        Some(version) => {
+            format!(
+                "{place}, schema {schema}: it has the version {version}, this program needs {known}: migrate it"
+            )
+        }
+        None => format!(
+            "{place} has no sagas in the schema {schema}: name another database or schema, or migrate it"
+        ),
+    };
+    Err(SqlError::Store(StoreError::unusable(problem)))
 }
 
 fn known() -> i64 {

@@ -26,6 +26,17 @@ pub enum StartInError {
     Store(#[from] StoreError),
 }
 
+impl StartInError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> saga::ErrorCode {
+        match self {
+            Self::Start(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
 /// When a transaction of a user's was last made to notify: a commit that notifies waits for all others that do.
 #[derive(Debug, Default)]
 pub(crate) struct LastNotified(Mutex<Option<Instant>>);

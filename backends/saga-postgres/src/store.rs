@@ -7,16 +7,17 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
+    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
+    WorkerLease,
 };
-use saga::{SagaId, Timestamp, WorkerId};
+use saga::{DefinitionShape, SagaId, Timestamp, WorkerId};
 
 use crate::database::Database;
 use crate::options::{PostgresOptions, Source, WakeUpsFrom};
 use crate::start::LastNotified;
 use crate::wake::Wakes;
-use crate::{append, claim, connect, list, queries, schema};
+use crate::{append, claim, connect, list, queries, schema, shapes};
 
 /// The sagas of many processes, in one `PostgreSQL` database. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -67,7 +68,12 @@ impl PostgresStore {
             retries: options.retries,
             backoff: options.backoff,
         });
-        schema::migrate(&database).await.map_err(|error| error.told(&database.place))?;
+        let ready = if options.is_existing {
+            schema::check_current(&database).await
+        } else {
+            schema::migrate(&database).await
+        };
+        ready.map_err(|error| error.told(&database.place))?;
         let wakes = listen.map(|config| Wakes::begin(&database, &options, config));
         Ok(Self { shared: Arc::new(Shared { database, wakes, last_notified: LastNotified::default() }) })
     }
@@ -199,5 +205,17 @@ impl QueryStore for PostgresStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(queries::ping(self.database()))
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        Box::pin(shapes::workers(self.database()))
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        Box::pin(shapes::describe(self.database(), shapes))
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        Box::pin(shapes::shape(self.database(), key))
     }
 }

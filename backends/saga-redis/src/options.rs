@@ -38,6 +38,7 @@ pub struct RedisOptions {
     pub(crate) has_wake_ups: bool,
     #[cfg(feature = "tls")]
     pub(crate) certificates: crate::tls::Certificates,
+    pub(crate) is_existing: bool,
 }
 
 impl RedisOptions {
@@ -65,6 +66,7 @@ impl RedisOptions {
             has_wake_ups: true,
             #[cfg(feature = "tls")]
             certificates: crate::tls::Certificates::default(),
+            is_existing: false,
         }
     }
 
@@ -176,6 +178,14 @@ impl RedisOptions {
     #[must_use]
     pub fn without_wake_ups(mut self) -> Self {
         self.has_wake_ups = false;
+        self
+    }
+
+    /// Makes no new store: where the namespace has none, it is an error. For tools, which must leave a server as they
+    /// find it.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.is_existing = true;
         self
     }
 

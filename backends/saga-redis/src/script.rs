@@ -41,6 +41,7 @@ scripts! {
     REQUEST "request"
     RETIRE "retire"
     TIME "time"
+    WORKERS "workers"
 }
 
 /// A command to the server that has a partition.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use saga::machine::{Record, Request, SagaState};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
+    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
+    WorkerLease,
 };
-use saga::{SagaId, StoreError, Timestamp, WorkerId};
+use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 
 use crate::claim::Claims;
 use crate::durability::{self, Durability};
@@ -68,6 +69,9 @@ impl RedisStore {
         refuse_replica(&link).await?;
         let first = Partitions::new(namespace, 1);
         link.locate(&[first.clock(0)]).await?;
+        if options.is_existing {
+            must_exist(&link, &first, namespace).await?;
+        }
         let default = if link.is_cluster() { PARTITIONS_IN_CLUSTER } else { 1 };
         let count = settle_layout(&link, &first, options.partitions, default).await?;
         let mut link = Link::open(&options).await?;
@@ -111,6 +115,16 @@ impl RedisStore {
             while !self.shared.heal(partition, BATCH).await? {}
         }
         Ok(())
+    }
+}
+
+async fn must_exist(link: &Link, first: &Partitions, namespace: &str) -> StoreResult<()> {
+    let call = Call::command(0, "EXISTS").with(format!("{}layout", first.prefix(0)));
+    match rows::read::<u32>(link.call(&call, Kind::Read).await?)? {
+        0 => Err(StoreError::unusable(format!(
+            "the namespace `{namespace}` has no sagas: name another server, database or namespace, or migrate it"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -268,5 +282,17 @@ impl QueryStore for RedisStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(self.shared.ping())
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        Box::pin(self.shared.workers())
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        Box::pin(self.shared.describe(shapes))
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        Box::pin(self.shared.shape(key))
     }
 }

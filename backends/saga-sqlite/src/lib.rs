@@ -23,7 +23,8 @@
 //!
 //! They are to be read. Whoever writes to these tables by hand breaks journals; [`retry`](saga::Coordinator::retry),
 //! [`skip`](saga::Coordinator::skip), [`supply`](saga::Coordinator::supply) and
-//! [`abandon`](saga::Coordinator::abandon) move a parked saga.
+//! [`abandon`](saga::Coordinator::abandon) move a parked saga. Another process may look at the file, and ask things of its
+//! sagas, while it is open: [`SqliteOptions::beside`].
 
 mod append;
 mod claim;
@@ -36,6 +37,7 @@ mod readers;
 mod requests;
 mod rows;
 mod schema;
+mod shapes;
 mod store;
 mod writer;
 

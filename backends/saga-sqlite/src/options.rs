@@ -24,6 +24,7 @@ pub struct SqliteOptions {
     pub(crate) batch_max: usize,
     pub(crate) readers_max: usize,
     pub(crate) size_max_bytes: u64,
+    pub(crate) is_beside: bool,
 }
 
 /// What a commit survives.
@@ -48,6 +49,7 @@ impl SqliteOptions {
             batch_max: 1_024,
             readers_max: 4,
             size_max_bytes: u64::MAX,
+            is_beside: false,
         }
     }
 
@@ -84,6 +86,16 @@ impl SqliteOptions {
     #[must_use]
     pub fn size_max_bytes(mut self, bytes: u64) -> Self {
         self.size_max_bytes = bytes;
+        self
+    }
+
+    /// Opens the file beside the process that drives its sagas, or while none does: for tools. Nothing is locked,
+    /// created or migrated. Sagas can be read, asked for something and, once ended, purged, all of which `SQLite` keeps
+    /// apart from what the other process writes. Nothing can be driven: appends, claims and heartbeats are
+    /// answered with [`StoreError::InUse`].
+    #[must_use]
+    pub fn beside(mut self) -> Self {
+        self.is_beside = true;
         self
     }
 

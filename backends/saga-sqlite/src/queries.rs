@@ -75,7 +75,7 @@ pub(crate) fn purge(write: &Write<'_>, purge: &Purge, limit: usize) -> Result<us
     }
     // The last entries may be among those that go: their positions are not given out again.
     let mark = "INSERT INTO marks (name, value) VALUES ('position', ?1) ON CONFLICT DO UPDATE SET value = ?1";
-    write.connection.prepare_cached(mark)?.execute([write.last_position()])?;
+    write.connection.prepare_cached(mark)?.execute([write.last_position()?])?;
     for number in &numbers {
         purge_labels(write, *number)?;
         for delete in [

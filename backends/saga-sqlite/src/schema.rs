@@ -8,7 +8,7 @@ use saga::StoreError;
 use crate::error::SqlError;
 
 /// Each migration leads from its place to the next. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Marks the file as ours, in its header: "saga" in ASCII.
 const APPLICATION_ID: i32 = 0x7361_6761;
@@ -33,6 +33,20 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<usize, SqlEr
             path.display()
         )))
     })
+}
+
+/// Whether the file is ours and has the tables that this program knows, neither older nor newer ones.
+pub(crate) fn check_current(connection: &Connection, path: &Path) -> Result<(), SqlError> {
+    let (version, known) = (check(connection, path)?, MIGRATIONS.len());
+    let problem = match version {
+        _ if version == known => return Ok(()),
+        0 => format!("{} has no tables of ours: name the file that the sagas are in", path.display()),
+        _ => format!(
+            "{} has the schema version {version}, this program needs {known}: migrate it, while nothing has it open",
+            path.display()
+        ),
+    };
+    Err(SqlError::Store(StoreError::unusable(problem)))
 }
 
 /// Brings the tables up to date. All or nothing, also if the process dies on the way.

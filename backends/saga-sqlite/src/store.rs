@@ -7,10 +7,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Clock, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge,
-    QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Clock, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    WorkerLease,
 };
-use saga::{SagaId, StoreError, Timestamp, WorkerId};
+use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 use tokio::runtime::Handle;
 
 use crate::append::Rows;
@@ -19,7 +20,7 @@ use crate::lock::FileLock;
 use crate::options::{Durability, SqliteOptions};
 use crate::readers::Readers;
 use crate::writer::{Session, Writer, highest_position};
-use crate::{claim, list, queries, requests, schema};
+use crate::{claim, list, queries, requests, schema, shapes};
 
 /// The sagas of one process, in one `SQLite` file.
 ///
@@ -58,6 +59,7 @@ pub struct SqliteStore {
     path: PathBuf,
     writer: Writer,
     readers: Readers,
+    is_beside: bool,
 }
 
 /// As many sagas are deleted in one transaction of a purge, so that appends don't wait for long.
@@ -99,6 +101,15 @@ impl SqliteStore {
     pub async fn set_size_max(&self, bytes: u64) -> StoreResult<()> {
         self.writer.write(move |write| limit_size(write.connection, bytes)).await
     }
+
+    /// What only the process that drives the sagas may do.
+    fn drives(&self) -> StoreResult<()> {
+        if self.is_beside {
+            let path = self.path.display();
+            return Err(StoreError::InUse { what: format!("{path} was opened beside its owner, and") });
+        }
+        Ok(())
+    }
 }
 
 impl Drop for SqliteStore {
@@ -115,14 +126,36 @@ impl fmt::Debug for SqliteStore {
 
 fn open_now(options: SqliteOptions, clock: Clock) -> StoreResult<SqliteStore> {
     let path = resolve(&options.path)?;
+    if options.is_beside {
+        return open_beside(options, clock, path);
+    }
     let lock = FileLock::take(&path)?;
     let mut connection = prepare(&path, &options).map_err(|error| opening(error, &path))?;
     schema::migrate(&mut connection, &path).map_err(|error| opening(error, &path))?;
     claim::void_leases(&connection).map_err(|error| opening(error, &path))?;
     let next_position = highest_position(&connection, &path)? + 1;
-    let session = Session { connection, next_position, _lock: lock };
+    let session = Session { connection, next_position, _lock: Some(lock) };
     let writer = Writer::new(session, path.clone(), clock, options.batch_max);
-    Ok(SqliteStore { readers: Readers::new(options, path.clone()), path, writer })
+    Ok(SqliteStore { readers: Readers::new(options, path.clone()), path, writer, is_beside: false })
+}
+
+fn open_beside(options: SqliteOptions, clock: Clock, path: PathBuf) -> StoreResult<SqliteStore> {
+    if !path.exists() {
+        let problem = format!("there is no file {}: name the one that the sagas are in", path.display());
+        return Err(StoreError::unusable(problem));
+    }
+    let connect = || {
+        let connection = connect(&path, &options)?;
+        schema::check_current(&connection, &path)?;
+        connection
+            .execute_batch("PRAGMA query_only = OFF; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;")?;
+        Ok(connection)
+    };
+    let connection = connect().map_err(|error| opening(error, &path))?;
+    // It gives no position out.
+    let session = Session { connection, next_position: 1, _lock: None };
+    let writer = Writer::new(session, path.clone(), clock, options.batch_max);
+    Ok(SqliteStore { readers: Readers::new(options, path.clone()), path, writer, is_beside: true })
 }
 
 /// One file has one path, and so one lock, however it is named.
@@ -208,6 +241,9 @@ impl JournalStore for SqliteStore {
         batch: &'a [Append],
     ) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>> {
         let batch: Vec<Rows> = batch.iter().map(Rows::new).collect();
+        if let Err(refused) = self.drives() {
+            return Box::pin(std::future::ready(Err(refused)));
+        }
         Box::pin(self.writer.write(move |write| batch.iter().map(|append| append.write(write)).collect()))
     }
 
@@ -216,6 +252,9 @@ impl JournalStore for SqliteStore {
         append: &'a Append,
     ) -> BoxFuture<'a, StoreResult<Result<Timestamp, Refusal>>> {
         let rows = Rows::new(append);
+        if let Err(refused) = self.drives() {
+            return Box::pin(std::future::ready(Err(refused)));
+        }
         Box::pin(self.writer.write(move |write| rows.write(write)))
     }
 
@@ -225,11 +264,17 @@ impl JournalStore for SqliteStore {
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
         let claim = claim.clone();
-        Box::pin(self.writer.write(move |write| claim::claim(write, &claim)))
+        Box::pin(async move {
+            self.drives()?;
+            self.writer.write(move |write| claim::claim(write, &claim)).await
+        })
     }
 
     fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
-        Box::pin(self.writer.write(move |write| claim::heartbeat(write, worker, lease)))
+        Box::pin(async move {
+            self.drives()?;
+            self.writer.write(move |write| claim::heartbeat(write, worker, lease)).await
+        })
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
@@ -288,6 +333,29 @@ impl QueryStore for SqliteStore {
             self.readers.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
             Ok(self.writer.now())
         })
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        let now = self.writer.now();
+        Box::pin(self.readers.read(move |connection| shapes::workers(connection, now)))
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        let encode =
+            |shape: &DefinitionShape| Ok((DefinitionKey::of_shape(shape), serde_json::to_string(shape)?));
+        let encoded: Result<Vec<_>, serde_json::Error> = shapes.iter().map(encode).collect();
+        Box::pin(async move {
+            let encoded = encoded.map_err(|error| StoreError::broken(error.to_string()))?;
+            if encoded.is_empty() {
+                return Ok(());
+            }
+            self.writer.write(move |write| shapes::describe(write, &encoded)).await
+        })
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        let key = key.clone();
+        Box::pin(self.readers.read(move |connection| shapes::shape(connection, &key)))
     }
 }
 

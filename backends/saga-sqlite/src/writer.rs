@@ -25,7 +25,7 @@ pub(crate) struct Session {
     /// Of the next entry of a journal. Those of transactions that failed are not used again.
     pub(crate) next_position: i64,
     /// Let go after the connection is closed.
-    pub(crate) _lock: FileLock,
+    pub(crate) _lock: Option<FileLock>,
 }
 
 /// What a call sees of the transaction that it is part of.
@@ -44,9 +44,13 @@ impl Write<'_> {
         position
     }
 
-    /// The latest position given out.
-    pub(crate) fn last_position(&self) -> i64 {
-        *self.next_position - 1
+    /// A position that none which was given out is behind, or ever comes before. Another process may have the file
+    /// too, where only one gives positions out: what is there counts as well.
+    pub(crate) fn last_position(&self) -> Result<i64, SqlError> {
+        let there = "SELECT max(coalesce((SELECT max(position) FROM journal), 0),
+                                coalesce((SELECT value FROM marks WHERE name = 'position'), 0))";
+        let there: i64 = self.connection.prepare_cached(there)?.query_row([], |row| row.get(0))?;
+        Ok(there.max(*self.next_position - 1))
     }
 }
 
@@ -281,7 +285,7 @@ mod tests {
         let lock = FileLock::take(&path).unwrap();
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE numbers (number INTEGER PRIMARY KEY)").unwrap();
-        let session = Session { connection, next_position: 1, _lock: lock };
+        let session = Session { connection, next_position: 1, _lock: Some(lock) };
         Writer::new(session, path, Clock::system(), 8)
     }
 

@@ -14,12 +14,15 @@ use saga_postgres::PostgresStore;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
 
+/// A part of the bench, by the name that chooses it.
+type Part = (&'static str, fn(&Place));
+
 fn main() {
     let url = std::env::var("SAGA_POSTGRES_URL")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let place = Place { runtime, url };
-    let parts: [(&str, fn(&Place)); 3] =
+    let parts: [Part; 3] =
         [("throughput", throughput::run), ("claims", claims::run), ("takeover", takeover::run)];
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, run) in parts {

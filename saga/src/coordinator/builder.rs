@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::Coordinator;
 use super::inner::{Inner, Limits};
 use super::registry::Registry;
-use super::takeover;
-use crate::policy::{Compensation, Defaults, RetryPolicy, millis, secs};
+use super::{retention, takeover};
+use crate::policy::{Compensation, Defaults, Retention, RetryPolicy, keep_forever, millis, secs};
 use crate::store::{Clock, Store};
-use crate::{Codec, DefinitionError, PayloadCodec, Saga, StoreError};
+use crate::{Codec, DefinitionError, ErrorCode, PayloadCodec, Saga, StoreError};
 
 /// Furnishes a [`Coordinator`]. Each setting says its default.
 #[must_use = "a builder does nothing before `build`"]
@@ -20,6 +20,7 @@ pub struct CoordinatorBuilder {
     codec: Codec,
     defaults: Defaults,
     limits: Limits,
+    retention: Retention,
 }
 
 /// A coordinator that could not be built.
@@ -46,6 +47,19 @@ pub enum BuildError {
     },
 }
 
+impl BuildError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::DuplicateSaga { .. } => ErrorCode::DuplicateSaga,
+            Self::Definition(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::ZeroLimit { .. } => ErrorCode::ZeroLimit,
+        }
+    }
+}
+
 impl CoordinatorBuilder {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let limits = Limits {
@@ -58,7 +72,8 @@ impl CoordinatorBuilder {
             poll_interval: if store.traits().is_exclusive { secs(1) } else { secs(2) },
         };
         let (registry, defaults) = (Registry::default(), Defaults::new());
-        Self { store, registry, problem: None, codec: Codec::json(), defaults, limits }
+        let retention = keep_forever();
+        Self { store, registry, problem: None, codec: Codec::json(), defaults, limits, retention }
     }
 
     /// Registers a saga with its services: it can be started, and is taken up after a crash.
@@ -149,6 +164,25 @@ impl CoordinatorBuilder {
         self
     }
 
+    /// For how long ended sagas are kept: what is older is deleted in the background, some at a time. Never one that is
+    /// active or stuck. Default: for good.
+    ///
+    /// ```
+    /// # use saga::{Coordinator, MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), saga::BuildError> {
+    /// use saga::policy::{days, keep_for};
+    ///
+    /// let retention = keep_for(days(30)).failed(days(365));
+    /// let coordinator = Coordinator::builder(MemoryStore::new()).retention(retention).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// How inputs and outputs are encoded. Default: JSON.
     pub fn codec(mut self, codec: impl PayloadCodec) -> Self {
         self.codec = Codec::custom(codec).limit(self.codec.limit_bytes());
@@ -178,7 +212,12 @@ impl CoordinatorBuilder {
         let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock));
         // The lease stands before anything is owned under it.
         inner.store.heartbeat(inner.worker, inner.limits.lease).await?;
+        // For tools alone: sagas are driven also where it cannot be kept.
+        if let Err(error) = inner.store.describe(&inner.registry.shapes()).await {
+            tracing::warn!(%error, "the shapes of the sagas are not kept: tools show their steps by number");
+        }
         takeover::spawn(&inner);
+        retention::spawn(&inner, self.retention);
         Ok(Coordinator::new(inner))
     }
 }

@@ -12,7 +12,7 @@ use super::live::{Live, Rest};
 use super::view;
 use crate::machine::State;
 use crate::outcome::{Outcome, outcome};
-use crate::{PayloadError, Saga, SagaId, StoreError};
+use crate::{ErrorCode, PayloadError, Saga, SagaId, StoreError};
 
 /// A saga that was started: it goes on whether or not the handle is kept.
 pub struct SagaHandle<S> {
@@ -46,6 +46,19 @@ pub enum OutcomeError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl OutcomeError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::OtherSaga { .. } => ErrorCode::OtherSaga,
+            Self::Payload(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
 }
 
 /// How often a saga that another process drives is looked at: from this, doubled, up to the other.

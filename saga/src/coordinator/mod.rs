@@ -7,6 +7,7 @@ mod live;
 mod operate;
 mod park;
 mod registry;
+mod retention;
 mod shutdown;
 mod start;
 mod takeover;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Coordinator;
 use crate::engine::Signal;
 use crate::machine::{Request, SagaState};
-use crate::{PayloadError, SagaId, StoreError};
+use crate::{ErrorCode, PayloadError, SagaId, StoreError};
 
 /// A request that could not be made. The saga is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,21 @@ pub enum OperateError {
     /// The store cannot be reached.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl OperateError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::Ended { .. } => ErrorCode::Ended,
+            Self::NotStuck { .. } => ErrorCode::NotStuck,
+            Self::UnknownStep { .. } => ErrorCode::UnknownStep,
+            Self::Payload(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
 }
 
 impl Coordinator {

@@ -13,7 +13,7 @@ pub(super) async fn park(inner: &Inner, saga: SagaId, reason: StuckReason) -> Re
     if journal.is_empty() || matches!(journal.last().map(|record| &record.event), Some(Event::Ended { .. })) {
         return Ok(());
     }
-    tracing::warn!(saga.id = %saga, %reason, "the saga is parked");
+    tracing::warn!(saga.id = %saga, code = reason.code().as_str(), %reason, "the saga is parked");
     let abandoned = requests.iter().find_map(|(_, request)| match request {
         Request::Abandon { note } => Some(note.clone()),
         _ => None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::{OwnedFlow, TypedFlow};
 use crate::store::DefinitionKey;
-use crate::{Codec, Definition, Payload, PayloadError, Saga};
+use crate::{Codec, Definition, DefinitionShape, Payload, PayloadError, Saga};
 
 /// A saga with its services, its types erased.
 pub(crate) trait Registered: Send + Sync {
@@ -78,10 +78,10 @@ impl Registry {
     }
 
     pub(crate) fn keys(&self) -> Vec<DefinitionKey> {
-        let key = |registered: &Arc<dyn Registered>| {
-            let Definition { name, version, fingerprint, .. } = registered.definition();
-            DefinitionKey { name: name.to_string(), version: *version, fingerprint: *fingerprint }
-        };
-        self.by_name.values().map(key).collect()
+        self.by_name.values().map(|registered| DefinitionKey::of(registered.definition())).collect()
+    }
+
+    pub(crate) fn shapes(&self) -> Vec<DefinitionShape> {
+        self.by_name.values().map(|registered| DefinitionShape::of(registered.definition())).collect()
     }
 }

@@ -13,7 +13,7 @@ use super::task::Task;
 use crate::machine::{Event, SagaStarted, SagaState, State};
 use crate::policy::Defaults;
 use crate::store::{Append, HeadChange, Refusal, StoreError};
-use crate::{Definition, Labels, Payload, PayloadError, Saga, SagaId, Timestamp, WorkerId};
+use crate::{Definition, ErrorCode, Labels, Payload, PayloadError, Saga, SagaId, Timestamp, WorkerId};
 
 /// What a start may say besides the input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +107,21 @@ pub enum StartError {
     #[doc(hidden)]
     #[error("saga {0} has this key")]
     Joined(SagaId),
+}
+
+impl StartError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::AcquireTimeout { .. } => ErrorCode::StartAcquireTimeout,
+            Self::NotRegistered { .. } => ErrorCode::StartNotRegistered,
+            Self::ShuttingDown => ErrorCode::StartShuttingDown,
+            Self::Payload(error) => error.code(),
+            Self::KeyConflict { .. } | Self::Joined(_) => ErrorCode::StartKeyConflict,
+            Self::Store { .. } => ErrorCode::StartNotRecorded,
+        }
+    }
 }
 
 pub(super) async fn start<S: Saga>(
@@ -237,7 +252,9 @@ impl<S: Saga> Draft<S> {
     /// [`StartError::KeyConflict`] where the input is another.
     pub fn join(&self, existing: SagaId, first: &Event) -> Result<SagaHandle<S>, StartError> {
         match (self.append.events.first(), first) {
-            (Some(Event::SagaStarted(own)), Event::SagaStarted(other)) if own.input == other.input => {
+            (Some(Event::SagaStarted(own)), Event::SagaStarted(other))
+                if self.inner.codec.is_same(&own.input, &other.input) =>
+            {
                 Ok(self.handle_of(existing))
             }
             (Some(Event::SagaStarted(own)), _) => {
@@ -367,7 +384,7 @@ async fn join(inner: &Inner, existing: SagaId, input: &Payload, key: String) -> 
     let store_error = |source| StartError::Store { saga: existing, source };
     let journal = inner.store.load(existing).await.map_err(store_error)?;
     match journal.first().map(|record| &record.event) {
-        Some(Event::SagaStarted(started)) if started.input == *input => Ok(()),
+        Some(Event::SagaStarted(started)) if inner.codec.is_same(&started.input, input) => Ok(()),
         Some(_) => Err(StartError::KeyConflict { existing, key }),
         None => Err(store_error(StoreError::broken("a saga that has a key has no journal"))),
     }

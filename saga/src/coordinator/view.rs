@@ -6,7 +6,7 @@ use super::takeover::last_outputs;
 use crate::machine::{Event, IllegalEvent, Record, SagaState, StepStatus, fold};
 use crate::observe::Health;
 use crate::outcome::{Outcome, outcome};
-use crate::{Payload, PayloadError, Saga, SagaId, SagaInstance, StoreError};
+use crate::{ErrorCode, Payload, PayloadError, Saga, SagaId, SagaInstance, StoreError};
 
 /// A saga seen from inside.
 #[derive(Debug)]
@@ -45,6 +45,19 @@ pub enum InspectError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl InspectError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::OtherSaga { .. } => ErrorCode::OtherSaga,
+            Self::Payload(error) => error.code(),
+            Self::Illegal(error) => error.code(),
+            Self::Store(error) => error.code(),
+        }
+    }
 }
 
 pub(super) async fn inspect<S: Saga>(

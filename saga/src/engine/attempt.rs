@@ -10,10 +10,10 @@ use tracing::Span;
 
 use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::trace;
-use crate::StepError;
 use crate::context::Attempt;
 use crate::machine::Task;
 use crate::store::BoxFuture;
+use crate::{ErrorCode, StepError};
 
 /// Which attempt of what.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +117,7 @@ impl<'a> Underway<'a> {
     pub(super) fn timed_out(self) -> AttemptOutcome {
         let outcome = Err(StepError::in_doubt(no_answer_within(self.told.timeout))
             .with_type("saga::Timeout")
-            .with_code("SAGA_STEP_TIMEOUT"));
+            .with_code(ErrorCode::StepTimeout.as_str()));
         trace::record_outcome(&self.span, &outcome);
         outcome
     }
@@ -145,6 +145,6 @@ fn poll_catching(future: &mut AttemptFuture<'_>, cx: &mut Context<'_>) -> Poll<A
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         let error = StepError::in_doubt(format!("the step panicked: {text}"));
-        Poll::Ready(Err(error.with_type("saga::Panic").with_code("SAGA_STEP_PANICKED")))
+        Poll::Ready(Err(error.with_type("saga::Panic").with_code(ErrorCode::StepPanicked.as_str())))
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{IllegalEvent, NotUndone, SagaState, State, StuckReason};
 use crate::context::Labels;
 use crate::policy::UndoPlan;
-use crate::{Cause, Definition, Fingerprint, Payload, StepFailure, Timestamp, WorkerId};
+use crate::{Cause, Definition, ErrorCode, Fingerprint, Payload, StepFailure, Timestamp, WorkerId};
 
 /// The version of the encoding below. It is raised when an old reader could not read what is written.
 pub const EVENT_VERSION: u32 = 1;
@@ -226,6 +226,17 @@ pub enum DecodeEventError {
     /// Not an event at all.
     #[error("the event cannot be read: {0}")]
     Syntax(#[from] serde_json::Error),
+}
+
+impl DecodeEventError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Version { .. } => ErrorCode::EventVersion,
+            Self::Syntax(_) => ErrorCode::EventSyntax,
+        }
+    }
 }
 
 impl Event {

@@ -17,7 +17,7 @@ mod verdict;
 pub use action::{Action, Situation, StepSet, Task};
 pub use apply::IllegalEvent;
 pub use event::{By, DecodeEventError, EVENT_VERSION, Event, Record, SagaStarted, Then, fold};
-pub use invariants::{Violation, invariant_rules, invariants, invariants_with};
+pub use invariants::{Violation, invariant_rules, invariants, invariants_of_journal, invariants_with};
 pub use report::{NotUndone, StuckReason};
 pub use request::Request;
 pub use state::{SagaState, State, StepState, StepStatus};

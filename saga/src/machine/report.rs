@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fingerprint, StepFailure};
+use crate::{ErrorCode, Fingerprint, StepFailure};
 
 /// A step that took effect, or may have, and is not undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,4 +101,23 @@ pub enum StuckReason {
         /// Which event, and why not.
         message: String,
     },
+}
+
+impl StuckReason {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::UndoFailed { .. } => ErrorCode::StuckUndoFailed,
+            Self::StepFailed { .. } => ErrorCode::StuckStepFailed,
+            Self::PivotInDoubt { .. } => ErrorCode::StuckPivotInDoubt,
+            Self::CrashLoop { .. } => ErrorCode::StuckCrashLoop,
+            Self::UnknownDefinition { .. } => ErrorCode::StuckUnknownDefinition,
+            Self::VersionChanged { .. } => ErrorCode::StuckVersionChanged,
+            Self::ShapeChanged { .. } => ErrorCode::StuckShapeChanged,
+            Self::CodecChanged { .. } => ErrorCode::StuckCodecChanged,
+            Self::Undecodable { .. } => ErrorCode::StuckUndecodable,
+            Self::IllegalJournal { .. } => ErrorCode::StuckIllegalJournal,
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 mod compensation;
 mod defaults;
+mod retention;
 mod retry;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub use compensation::{
     Compensation, CompensationStrategy, OnUndoFailure, UndoPlan, best_effort, custom, parallel, sequential,
 };
 pub use defaults::Defaults;
+pub use retention::{Retention, keep_for, keep_forever};
 pub use retry::{RetryPolicy, exponential, fixed, linear, no_retry};
 
 /// So many milliseconds.

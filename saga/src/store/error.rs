@@ -1,5 +1,7 @@
 //! What a store answers when it can't.
 
+use crate::ErrorCode;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A store that could not do what it was asked, by what the caller can do about it.
@@ -33,6 +35,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unavailable { .. } => ErrorCode::StoreUnavailable,
+            Self::InUse { .. } => ErrorCode::StoreInUse,
+            Self::Unusable { .. } => ErrorCode::StoreUnusable,
+            Self::Broken { .. } => ErrorCode::StoreBroken,
+        }
+    }
+
     /// Out of reach, busy, or full.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable { source: source.into() }

@@ -20,11 +20,11 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use instance::SagaInstance;
 pub use memory::MemoryStore;
-pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort};
+pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort, WorkerLease};
 pub use wake::{WakeUp, WakeUpSender, WakeUps};
 
 use crate::machine::{Record, Request};
-use crate::{Fingerprint, SagaId, Timestamp, WorkerId};
+use crate::{Definition, DefinitionShape, Fingerprint, SagaId, Timestamp, WorkerId};
 
 /// A future behind a pointer, as the methods of a store return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -126,6 +126,16 @@ pub trait QueryStore: Send + Sync + 'static {
 
     /// Asks for a sign of life: the store's time.
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>>;
+
+    /// The workers whose lease runs, by the store's clock: who is alive, and would answer a request.
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>>;
+
+    /// Keeps the shapes of definitions, each under its key, in place of one that was there: so tools read journals
+    /// without their code. They are kept for good.
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>>;
+
+    /// The shape that is kept under this key.
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>>;
 }
 
 /// How a store is best used.
@@ -179,6 +189,28 @@ pub struct DefinitionKey {
     pub version: u32,
     /// The shape.
     pub fingerprint: Fingerprint,
+}
+
+impl DefinitionKey {
+    /// The key of a definition.
+    #[must_use]
+    pub fn of(definition: &Definition) -> Self {
+        let Definition { name, version, fingerprint, .. } = definition;
+        Self { name: name.to_string(), version: *version, fingerprint: *fingerprint }
+    }
+
+    /// The key of the definition of this shape.
+    #[must_use]
+    pub fn of_shape(shape: &DefinitionShape) -> Self {
+        Self { name: shape.name.clone(), version: shape.version, fingerprint: shape.fingerprint }
+    }
+
+    /// The key of the definition that a saga was started with.
+    #[must_use]
+    pub fn of_instance(instance: &SagaInstance) -> Self {
+        let SagaInstance { definition, version, fingerprint, .. } = instance;
+        Self { name: definition.clone(), version: *version, fingerprint: *fingerprint }
+    }
 }
 
 /// The answer to a heartbeat.

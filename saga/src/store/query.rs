@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::SagaInstance;
 use crate::machine::{Record, SagaState};
-use crate::{Labels, SagaId, Timestamp};
+use crate::{Labels, SagaId, Timestamp, WorkerId};
 
 /// Which sagas to list. Everything that is set must match.
 ///
@@ -190,6 +190,15 @@ pub struct JournalEntry {
 
 /// How many sagas are in which state; a state without any may be missing.
 pub type Counts = BTreeMap<SagaState, u64>;
+
+/// A worker that is alive, as far as the store knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerLease {
+    /// Who.
+    pub worker: WorkerId,
+    /// Until when at least, by the store's clock.
+    pub leased_until: Timestamp,
+}
 
 /// Which ended sagas to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use super::faults::{Access, Faults, Harm, Moment};
 use super::watch::Watch;
 use crate::machine::{Record, Request};
 use crate::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult,
+    StoreTraits, WorkerLease,
 };
-use crate::{Definition, SagaId, Timestamp, WorkerId};
+use crate::{Definition, DefinitionShape, SagaId, Timestamp, WorkerId};
 
 /// A store over another that fails where its [`Faults`] say.
 ///
@@ -244,5 +245,17 @@ impl QueryStore for FaultyStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(self.let_through(|| self.inner.ping()))
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        Box::pin(self.let_through(|| self.inner.workers()))
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        Box::pin(self.let_through(|| self.inner.describe(shapes)))
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        Box::pin(self.let_through(|| self.inner.shape(key)))
     }
 }

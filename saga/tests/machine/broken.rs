@@ -2,7 +2,8 @@
 
 use saga::FailureKind::{Business, InDoubt, Transient};
 use saga::machine::{
-    By, Event, Record, SagaState, StuckReason, invariant_rules, invariants, invariants_with,
+    By, Event, Record, SagaState, StuckReason, invariant_rules, invariants, invariants_of_journal,
+    invariants_with,
 };
 use saga::policy::{Defaults, OnUndoFailure, no_retry};
 use saga::{Cause, Definition};
@@ -200,6 +201,41 @@ fn each_broken_rule_is_found_and_no_other() {
         let found: Vec<_> = violations.iter().map(|violation| (violation.rule, violation.sequence)).collect();
         assert_eq!(found, [(rule, events.len() as u64)], "{events:?}");
     }
+}
+
+/// Rules that a journal alone can be held against.
+const OF_JOURNAL: [&str; 14] = [
+    "end_is_last",
+    "owned",
+    "released_at_rest",
+    "stuck_rests",
+    "operator_when_stuck",
+    "given_up",
+    "refusals_stand",
+    "no_way_forward",
+    "undo_planned",
+    "undone_once",
+    "undo_order",
+    "end_of_cause",
+    "end_settled",
+    "end_honest",
+];
+
+#[test]
+fn what_a_journal_alone_tells_is_found_without_its_definition_and_nothing_else() {
+    for (rule, definition, events) in rows() {
+        let violations = invariants_of_journal(&after_begun(&definition, events.clone()));
+        let found: Vec<_> = violations.iter().map(|violation| (violation.rule, violation.sequence)).collect();
+        let last = (rule, events.len() as u64);
+        if OF_JOURNAL.contains(&rule) {
+            assert_eq!(found, [last], "{events:?}");
+        }
+        // What breaks a rule of the others may break one of these too; nothing before it does.
+        assert!(found.iter().all(|(_, sequence)| *sequence == last.1), "{found:?} in {events:?}");
+    }
+    assert_eq!(invariants_of_journal(&[]).len(), 1);
+    assert_eq!(invariants_of_journal(&journal(vec![claimed()])).len(), 1);
+    assert_eq!(invariants_of_journal(&after_begun(&two(), vec![done(usize::MAX)])).len(), 1);
 }
 
 #[test]

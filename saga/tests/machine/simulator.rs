@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use saga::machine::{
     Action, By, Event, IllegalEvent, Record, Request, SagaState, Situation, State, StepSet, StuckReason,
-    Task, Then, fold, invariants_with, verdict,
+    Task, Then, fold, invariants_of_journal, invariants_with, verdict,
 };
 use saga::policy::{Defaults, OnUndoFailure, UndoPlan, minutes, secs};
 use saga::{Cause, Definition, FailureKind, Payload, StepError, StepFailure, Timestamp, WorkerId};
@@ -98,7 +98,8 @@ impl<'a> Simulator<'a> {
     /// What breaks the rules, in the journal so far.
     pub(crate) fn broken(&self) -> Vec<String> {
         let violations = invariants_with(self.definition, &self.defaults, &self.journal);
-        violations.iter().map(ToString::to_string).collect()
+        let of_journal = invariants_of_journal(&self.journal);
+        violations.iter().chain(&of_journal).map(ToString::to_string).collect()
     }
 
     /// The journal, for people.

@@ -7,7 +7,7 @@ mod turn;
 use super::next::end_of;
 use super::state::{Direction, Phase, Turn};
 use super::{By, Event, SagaStarted, SagaState, State, StepStatus, StuckReason, Then};
-use crate::{Definition, FailureKind, StepFailure};
+use crate::{Definition, ErrorCode, FailureKind, StepFailure};
 
 /// An event that doesn't fit the state that it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,14 @@ pub struct IllegalEvent {
     pub event: &'static str,
     /// Why it doesn't fit.
     pub reason: &'static str,
+}
+
+impl IllegalEvent {
+    /// The stable code, explained in `docs/errors.md`.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        ErrorCode::IllegalEvent
+    }
 }
 
 type Fit = Result<(), &'static str>;

@@ -1,6 +1,6 @@
 //! Who may write what, when.
 
-use super::{Moment, broken_if};
+use super::{Moment, broken_if, spoken_of};
 use crate::machine::{By, Event, StuckReason};
 use crate::policy::OnUndoFailure;
 
@@ -23,12 +23,7 @@ pub(super) fn one_start(moment: &Moment<'_>) -> Option<String> {
 }
 
 pub(super) fn known_steps(moment: &Moment<'_>) -> Option<String> {
-    let spoken_of: Vec<usize> = match moment.event() {
-        Event::DeadlinePassed { dropped } => dropped.clone(),
-        Event::CompensationStarted { plan, .. } => plan.stages.concat(),
-        event => event.step().into_iter().collect(),
-    };
-    let unknown = spoken_of.into_iter().find(|&step| step >= moment.definition.steps.len());
+    let unknown = spoken_of(moment.event()).into_iter().find(|&step| step >= moment.definition.steps.len());
     unknown.map(|step| format!("step {step}"))
 }
 

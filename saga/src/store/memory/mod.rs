@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use self::shard::{Entry, Shard};
 use super::{
-    Append, BoxFuture, Claim, Clock, Counts, Cursor, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort, StoreResult,
+    StoreTraits, WorkerLease,
 };
 use crate::machine::{Event, Record, Request, SagaStarted};
-use crate::{SagaId, Timestamp, WorkerId};
+use crate::{DefinitionShape, SagaId, Timestamp, WorkerId};
 
 /// Keeps sagas in memory, for tests and for sagas that may die with their process.
 ///
@@ -37,6 +38,7 @@ pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     keys: Mutex<HashMap<(String, String), SagaId>>,
     leases: Mutex<HashMap<WorkerId, Timestamp>>,
+    shapes: Mutex<HashMap<DefinitionKey, DefinitionShape>>,
     clock: Clock,
     position: AtomicU64,
     /// Sagas that ended, in that order.
@@ -57,6 +59,7 @@ impl MemoryStore {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             keys: Mutex::default(),
             leases: Mutex::default(),
+            shapes: Mutex::default(),
             clock: Clock::system(),
             position: AtomicU64::new(0),
             ended: Mutex::default(),
@@ -412,6 +415,22 @@ impl QueryStore for MemoryStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         ready(self.clock.now())
+    }
+
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
+        let now = self.clock.now();
+        let leases = lock(&self.leases);
+        let alive = leases.iter().filter(|(_, until)| **until > now);
+        ready(alive.map(|(worker, until)| WorkerLease { worker: *worker, leased_until: *until }).collect())
+    }
+
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
+        lock(&self.shapes).extend(shapes.iter().map(|shape| (DefinitionKey::of_shape(shape), shape.clone())));
+        ready(())
+    }
+
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
+        ready(lock(&self.shapes).get(key).cloned())
     }
 }
 

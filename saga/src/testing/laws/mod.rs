@@ -11,6 +11,7 @@ mod list;
 mod query;
 mod request;
 mod sample;
+mod tools;
 
 pub use append::*;
 pub use claim::*;
@@ -19,6 +20,7 @@ pub use fence::*;
 pub use list::*;
 pub use query::*;
 pub use request::*;
+pub use tools::*;
 
 use super::StorePlace;
 use crate::store::BoxFuture;
@@ -128,6 +130,9 @@ macro_rules! __store_laws {
             a_list_is_sorted_by_time_then_id
             pages_show_each_saga_once_however_many_come_meanwhile
             a_full_last_page_is_the_last
+            a_described_shape_is_read_back
+            the_latest_description_of_a_shape_counts
+            workers_are_those_whose_lease_runs
             odd_labels_and_keys_are_told_apart
         }
     };
@@ -189,6 +194,7 @@ mod tests {
             include_str!("list.rs"),
             include_str!("query.rs"),
             include_str!("request.rs"),
+            include_str!("tools.rs"),
         ];
         for line in laws.iter().flat_map(|file| file.lines()) {
             if let Some(law) = line.strip_prefix("pub async fn ") {
