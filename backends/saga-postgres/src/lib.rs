@@ -27,6 +27,7 @@ mod database;
 mod error;
 mod list;
 mod options;
+mod outbox;
 mod queries;
 mod rows;
 mod schema;

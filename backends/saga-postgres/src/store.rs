@@ -7,8 +7,8 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
+    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, OutboxStore, Purge,
+    QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
 };
 use saga::{SagaId, Timestamp, WorkerId};
 
@@ -195,5 +195,9 @@ impl QueryStore for PostgresStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(queries::ping(self.database()))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }

@@ -53,6 +53,7 @@
 //! | `Pended:<state>` | sorted set | for purges, by the time of the end |
 //! | `Pasked:<owner>` | set | its sagas with open requests |
 //! | `Pkey:<length>:<definition>:<key>` | string | which saga has the key of an idempotent start |
+//! | `Pcursors`, `Pcursor:<name>`, `Pletters:<name>`, `Pletter:<name>:<position>` | | how far publishers are, and what brokers refused: all in the first partition |
 //! | `Powners`, `Pshapes`, `Pleases`, `Pclaims:<worker>`, `Pclock` | | who and what there is; leases, by the server's clock |
 //!
 //! A saga of four steps with outputs of 200 bytes takes about 2.8 kB once it has ended, until it is
@@ -66,6 +67,7 @@ mod key;
 mod link;
 mod list;
 mod options;
+mod outbox;
 mod partitions;
 mod queries;
 mod rows;

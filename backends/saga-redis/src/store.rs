@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, OutboxStore, Purge,
+    QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
 };
 use saga::{SagaId, StoreError, Timestamp, WorkerId};
 
@@ -23,7 +23,7 @@ use crate::script::{Call, Script};
 
 /// The sagas of many processes, in one Redis.
 pub struct RedisStore {
-    shared: Shared,
+    pub(crate) shared: Shared,
     durability: Durability,
 }
 
@@ -242,5 +242,9 @@ impl QueryStore for RedisStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(self.shared.ping())
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }

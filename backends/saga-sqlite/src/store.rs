@@ -7,8 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Clock, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge,
-    QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Clock, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, OutboxStore,
+    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
 };
 use saga::{SagaId, StoreError, Timestamp, WorkerId};
 use tokio::runtime::Handle;
@@ -19,7 +19,7 @@ use crate::lock::FileLock;
 use crate::options::{Durability, SqliteOptions};
 use crate::readers::Readers;
 use crate::writer::{Session, Writer, highest_position};
-use crate::{claim, list, queries, requests, schema};
+use crate::{claim, list, outbox, queries, requests, schema};
 
 /// The sagas of one process, in one `SQLite` file.
 ///
@@ -56,8 +56,8 @@ use crate::{claim, list, queries, requests, schema};
 /// ```
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Writer,
-    readers: Readers,
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
 }
 
 /// As many sagas are deleted in one transaction of a purge, so that appends don't wait for long.
@@ -119,6 +119,7 @@ fn open_now(options: SqliteOptions, clock: Clock) -> StoreResult<SqliteStore> {
     let mut connection = prepare(&path, &options).map_err(|error| opening(error, &path))?;
     schema::migrate(&mut connection, &path).map_err(|error| opening(error, &path))?;
     claim::void_leases(&connection).map_err(|error| opening(error, &path))?;
+    outbox::void_leases(&connection).map_err(|error| opening(error, &path))?;
     let next_position = highest_position(&connection, &path)? + 1;
     let session = Session { connection, next_position, _lock: lock };
     let writer = Writer::new(session, path.clone(), clock, options.batch_max);
@@ -288,6 +289,10 @@ impl QueryStore for SqliteStore {
             self.readers.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
             Ok(self.writer.now())
         })
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }
 

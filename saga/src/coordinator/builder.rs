@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::Coordinator;
 use super::inner::{Inner, Limits};
+use super::publishers::{self, Publishers};
 use super::registry::Registry;
 use super::takeover;
+use crate::observe::{EventFilter, Publisher};
 use crate::policy::{Compensation, Defaults, RetryPolicy, millis, secs};
 use crate::store::{Clock, Store};
 use crate::{Codec, DefinitionError, PayloadCodec, Saga, StoreError};
@@ -20,6 +22,7 @@ pub struct CoordinatorBuilder {
     codec: Codec,
     defaults: Defaults,
     limits: Limits,
+    publishers: Vec<(String, Arc<dyn Publisher>, EventFilter)>,
 }
 
 /// A coordinator that could not be built.
@@ -38,6 +41,26 @@ pub enum BuildError {
     /// The store doesn't answer.
     #[error("the coordinator cannot reach its store: {0}")]
     Store(#[from] StoreError),
+    /// Two publishers have one name.
+    #[error("two publishers are called `{name}`: each has a cursor of its own, by its name")]
+    DuplicatePublisher {
+        /// The name.
+        name: String,
+    },
+    /// A name that no cursor can have.
+    #[error(
+        "`{name}` cannot name a publisher: take 1 to {PUBLISHER_NAME_MAX} bytes without control characters"
+    )]
+    PublisherName {
+        /// The name.
+        name: String,
+    },
+    /// The store keeps no cursors.
+    #[error("the store `{store}` keeps no cursors: publish from another one, or `subscribe`")]
+    NoCursors {
+        /// The store's name.
+        store: &'static str,
+    },
     /// A limit under which nothing could ever run.
     #[error("`{limit}` is 0: nothing could ever run")]
     ZeroLimit {
@@ -45,6 +68,9 @@ pub enum BuildError {
         limit: &'static str,
     },
 }
+
+/// The longest name of a publisher, in bytes.
+const PUBLISHER_NAME_MAX: usize = 100;
 
 impl CoordinatorBuilder {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
@@ -58,7 +84,15 @@ impl CoordinatorBuilder {
             poll_interval: if store.traits().is_exclusive { secs(1) } else { secs(2) },
         };
         let (registry, defaults) = (Registry::default(), Defaults::new());
-        Self { store, registry, problem: None, codec: Codec::json(), defaults, limits }
+        Self {
+            store,
+            registry,
+            problem: None,
+            codec: Codec::json(),
+            defaults,
+            limits,
+            publishers: Vec::new(),
+        }
     }
 
     /// Registers a saga with its services: it can be started, and is taken up after a crash.
@@ -161,6 +195,34 @@ impl CoordinatorBuilder {
         self
     }
 
+    /// Publishes the events of all sagas of the store, those of other processes too, from a durable cursor of this name
+    /// on: at least once, each saga's in order, by one process of a fleet at a time. A new name begins with the oldest
+    /// event that is there. Another filter under a known name counts from where the cursor is.
+    ///
+    /// A name that is in use no more keeps sagas from being purged, until its cursor is
+    /// [removed](Coordinator::remove_publisher).
+    pub fn publish(
+        mut self,
+        name: impl Into<String>,
+        publisher: impl Publisher,
+        filter: EventFilter,
+    ) -> Self {
+        let name = name.into();
+        let is_good = (1..=PUBLISHER_NAME_MAX).contains(&name.len()) && !name.contains(char::is_control);
+        let problem = if !is_good {
+            Some(BuildError::PublisherName { name: name.clone() })
+        } else if self.publishers.iter().any(|(taken, ..)| *taken == name) {
+            Some(BuildError::DuplicatePublisher { name: name.clone() })
+        } else if self.store.outbox().is_none() {
+            Some(BuildError::NoCursors { store: self.store.name() })
+        } else {
+            None
+        };
+        self.problem = self.problem.or(problem);
+        self.publishers.push((name, Arc::new(publisher), filter));
+        self
+    }
+
     /// Builds the coordinator. It begins at once to take up what a crash left behind.
     pub async fn build(self) -> Result<Coordinator, BuildError> {
         if let Some(problem) = self.problem {
@@ -175,10 +237,16 @@ impl CoordinatorBuilder {
         }
         let clock = Clock::showing(self.store.ping().await?);
         let settings = (self.codec, self.defaults, self.limits);
-        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock));
+        let names = self.publishers.iter().map(|(name, ..)| name.clone());
+        let publishers = Publishers::new(names);
+        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock, publishers));
         // The lease stands before anything is owned under it.
         inner.store.heartbeat(inner.worker, inner.limits.lease).await?;
         takeover::spawn(&inner);
+        publishers::spawn(
+            &inner,
+            self.publishers.into_iter().map(|(_, publisher, filter)| (publisher, filter)),
+        );
         Ok(Coordinator::new(inner))
     }
 }

@@ -84,6 +84,7 @@ impl Task {
                 saga: id,
                 worker: inner.worker,
                 definition,
+                labels: &labels,
                 store: inner.store.as_ref(),
                 committer: &inner.committer,
                 observer: inner.as_ref(),

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod instance;
 mod memory;
+pub mod outbox;
 mod query;
 mod wake;
 
@@ -22,6 +23,8 @@ pub use instance::SagaInstance;
 pub use memory::MemoryStore;
 pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort};
 pub use wake::{WakeUp, WakeUpSender, WakeUps};
+
+pub use outbox::OutboxStore;
 
 use crate::machine::{Record, Request};
 use crate::{Fingerprint, SagaId, Timestamp, WorkerId};
@@ -115,6 +118,11 @@ pub trait QueryStore: Send + Sync + 'static {
 
     /// Asks for a sign of life: the store's time.
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>>;
+
+    /// The cursors of publishers; `None` for a store that keeps none, and so can have no publishers.
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        None
+    }
 }
 
 /// How a store is best used.

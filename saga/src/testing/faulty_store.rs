@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::faults::{Access, Faults, Harm, Moment};
 use crate::machine::{Record, Request};
 use crate::store::{
-    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult, StoreTraits,
+    Append, BoxFuture, Claim, Counts, EventsAfter, Heartbeat, JournalEntry, JournalStore, OutboxStore, Purge,
+    QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult, StoreTraits,
 };
 use crate::{SagaId, Timestamp, WorkerId};
 
@@ -30,7 +30,7 @@ use crate::{SagaId, Timestamp, WorkerId};
 /// # }
 /// ```
 pub struct FaultyStore {
-    inner: Arc<dyn Store>,
+    pub(super) inner: Arc<dyn Store>,
     faults: Faults,
     batches: bool,
 }
@@ -51,7 +51,7 @@ impl FaultyStore {
         self
     }
 
-    async fn pass<'a, T>(
+    pub(super) async fn pass<'a, T>(
         &self,
         (text, access): (String, Access),
         call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
@@ -197,7 +197,8 @@ impl QueryStore for FaultyStore {
     }
 
     fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>> {
-        Box::pin(self.let_through(|| self.inner.events(after)))
+        let call = ("read events".to_owned(), Access::Read);
+        Box::pin(self.pass(call, || self.inner.events(after), |_| true))
     }
 
     fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>> {
@@ -214,5 +215,9 @@ impl QueryStore for FaultyStore {
 
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> {
         Box::pin(self.let_through(|| self.inner.ping()))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        self.inner.outbox().map(|_| self as &dyn OutboxStore)
     }
 }
