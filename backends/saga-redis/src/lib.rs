@@ -73,7 +73,9 @@ mod queries;
 mod rows;
 mod script;
 mod store;
+mod streams;
 
 pub use durability::{Durability, WriteLog};
 pub use options::RedisOptions;
 pub use store::RedisStore;
+pub use streams::StreamPublisher;
