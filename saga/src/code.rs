@@ -58,6 +58,12 @@ codes! {
     DefinitionFlow = "SAGA_DEFINITION_FLOW",
     /// A limit under which nothing could ever run.
     ZeroLimit = "SAGA_ZERO_LIMIT",
+    /// Two publishers of a coordinator have one name.
+    DuplicatePublisher = "SAGA_DUPLICATE_PUBLISHER",
+    /// A name that no publisher can have.
+    PublisherName = "SAGA_PUBLISHER_NAME",
+    /// The store keeps no cursors of publishers.
+    NoCursors = "SAGA_NO_CURSORS",
 
     /// No place among the concurrent sagas became free in time.
     StartAcquireTimeout = "SAGA_START_ACQUIRE_TIMEOUT",

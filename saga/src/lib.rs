@@ -101,7 +101,10 @@ pub use error::{Classify, Failure, FailureKind, StepError};
 pub use failure::{Cause, StepFailure};
 pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
 pub use machine::SagaState;
-pub use observe::{EventFilter, Health, Metrics, Missed, SagaEvent, Subscription};
+pub use observe::{
+    Delivery, EventFilter, EventType, HandlerStatus, Health, Metrics, Missed, OutgoingEvent,
+    ParseEventTypeError, Publisher, PublisherStatus, SagaEvent, Subscription,
+};
 pub use outcome::{Cancelled, Failed, Outcome, TimedOut};
 pub use payload::{Codec, DecodeFn, JsonCodec, Payload, PayloadCodec, PayloadError};
 /// ```

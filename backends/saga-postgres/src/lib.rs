@@ -33,6 +33,7 @@ mod database;
 mod error;
 mod list;
 mod options;
+mod outbox;
 mod queries;
 mod rows;
 mod schema;

@@ -138,6 +138,8 @@ pub(crate) async fn purge(database: &Database, purge: &Purge) -> StoreResult<u64
     // Created before it ended: the index of lists leads to the oldest first.
     let delete = "WITH old AS MATERIALIZED ( \
             SELECT id FROM {s}.sagas WHERE state = $1 AND created_at < $2 AND ended_at < $2 \
+                AND (NOT EXISTS (SELECT 1 FROM {s}.cursors) OR (SELECT min(c.position) FROM {s}.cursors c) >= \
+                    (SELECT j.position FROM {s}.journal j WHERE j.saga = id ORDER BY j.sequence DESC LIMIT 1)) \
             ORDER BY created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED \
         ), entries AS (DELETE FROM {s}.journal j USING old WHERE j.saga = old.id), \
         asked AS (DELETE FROM {s}.requests r USING old WHERE r.saga = old.id), \

@@ -8,8 +8,8 @@ use deadpool_postgres::Pool;
 use saga::machine::{Record, Request};
 use saga::store::{
     Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
-    WorkerLease,
+    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, Timestamp, WorkerId};
 
@@ -217,5 +217,9 @@ impl QueryStore for PostgresStore {
 
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
         Box::pin(shapes::shape(self.database(), key))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }

@@ -72,6 +72,7 @@
 //! | `Pasked:<owner>` | set | its sagas with open requests |
 //! | `Pkey:<length>:<definition>:<key>` | string | which saga has the key of an idempotent start |
 //! | `Pdefinitions` | hash | in the first partition: the shapes of definitions, for tools |
+//! | `Pcursors`, `Pcursor:<name>`, `Pletters:<name>`, `Pletter:<name>:<position>` | | how far publishers are, and what brokers refused: all in the first partition |
 //! | `Powners`, `Pshapes`, `Pleases`, `Pclaims:<worker>`, `Pclock` | | who and what there is; leases, by the server's clock |
 //!
 //! A saga of four steps with outputs of 200 bytes takes about 2.8 kB once it has ended, until it is
@@ -86,12 +87,14 @@ mod link;
 mod list;
 mod listener;
 mod options;
+mod outbox;
 mod partitions;
 mod queries;
 mod rows;
 mod script;
 mod shapes;
 mod store;
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 mod wake;
@@ -99,3 +102,4 @@ mod wake;
 pub use durability::{Durability, WriteLog};
 pub use options::RedisOptions;
 pub use store::RedisStore;
+pub use streams::StreamPublisher;

@@ -21,7 +21,7 @@ const PURGE_BATCH: usize = 64;
 const HEAL_BATCH: usize = 64;
 
 /// An event's position is the time of its place in its partition's log, and the partition: 8 bits.
-const PARTITION_BITS: u32 = 8;
+pub(crate) const PARTITION_BITS: u32 = 8;
 
 /// Places beyond are not given out; a script can count to here.
 const PLACE_MAX: u64 = 1 << 53;
@@ -168,9 +168,11 @@ impl Shared {
             purge.states.iter().filter(|state| state.is_ended()).map(|state| state.as_str()).collect();
         states.sort_unstable();
         states.dedup();
+        let passed = self.passed_place(partition).await?.unwrap_or(PLACE_MAX);
         let mut call = self.script(&ENDED, partition);
         call.push(purge.ended_before.as_micros());
         call.push(limit);
+        call.push(passed);
         call.push(states.len());
         for state in states {
             call.push(state);

@@ -36,6 +36,7 @@ scripts! {
     KEY "key"
     LATEST "latest"
     LIST "list"
+    OUTBOX "outbox"
     PROBE "probe"
     PURGE "purge"
     REQUEST "request"

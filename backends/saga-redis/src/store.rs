@@ -9,8 +9,8 @@ use std::time::Duration;
 use saga::machine::{Record, Request, SagaState};
 use saga::store::{
     Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WakeUps,
-    WorkerLease,
+    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 
@@ -25,7 +25,7 @@ use crate::wake::Wakes;
 
 /// The sagas of many processes, in one Redis.
 pub struct RedisStore {
-    shared: Shared,
+    pub(crate) shared: Shared,
     durability: Durability,
 }
 
@@ -294,5 +294,9 @@ impl QueryStore for RedisStore {
 
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
         Box::pin(self.shared.shape(key))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }

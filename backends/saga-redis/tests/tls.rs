@@ -100,7 +100,7 @@ async fn over_tls_a_saga_is_kept_and_wake_ups_are_heard(_: String) {
     let other = options.open().await.unwrap();
     assert_eq!(other.load(saga).await.unwrap().len(), 2);
     let mut heard = store.wake_ups().unwrap();
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     tokio::time::timeout(limit, heard.next()).await.unwrap().unwrap();
     other.request(saga, &Request::Retry).await.unwrap().unwrap();
     assert!(tokio::time::timeout(limit, heard.next()).await.unwrap().unwrap().requests);

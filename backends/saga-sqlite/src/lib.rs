@@ -32,6 +32,7 @@ mod error;
 mod list;
 mod lock;
 mod options;
+mod outbox;
 mod queries;
 mod readers;
 mod requests;

@@ -60,6 +60,8 @@ pub(crate) fn purge(write: &Write<'_>, purge: &Purge, limit: usize) -> Result<us
     for state in purge.states.iter().filter(|state| state.is_ended()) {
         // Created before it ended: the index of lists leads to the oldest first.
         let find = "SELECT number FROM sagas WHERE state = ?1 AND created_at < ?2 AND ended_at < ?2 \
+                    AND (SELECT position FROM journal WHERE saga = number ORDER BY sequence DESC LIMIT 1) \
+                        <= coalesce((SELECT min(position) FROM cursors), 9223372036854775807) \
                     ORDER BY created_at LIMIT ?3";
         let missing = rows::limit(limit.saturating_sub(numbers.len()));
         let mut statement = write.connection.prepare_cached(find)?;

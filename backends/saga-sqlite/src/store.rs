@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 use saga::machine::{Record, Request};
 use saga::store::{
     Append, BoxFuture, Claim, Clock, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
-    JournalStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
-    WorkerLease,
+    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult,
+    StoreTraits, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 use tokio::runtime::Handle;
@@ -20,7 +20,7 @@ use crate::lock::FileLock;
 use crate::options::{Durability, SqliteOptions};
 use crate::readers::Readers;
 use crate::writer::{Session, Writer, highest_position};
-use crate::{claim, list, queries, requests, schema, shapes};
+use crate::{claim, list, outbox, queries, requests, schema, shapes};
 
 /// The sagas of one process, in one `SQLite` file.
 ///
@@ -57,8 +57,8 @@ use crate::{claim, list, queries, requests, schema, shapes};
 /// ```
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Writer,
-    readers: Readers,
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
     is_beside: bool,
 }
 
@@ -133,6 +133,7 @@ fn open_now(options: SqliteOptions, clock: Clock) -> StoreResult<SqliteStore> {
     let mut connection = prepare(&path, &options).map_err(|error| opening(error, &path))?;
     schema::migrate(&mut connection, &path).map_err(|error| opening(error, &path))?;
     claim::void_leases(&connection).map_err(|error| opening(error, &path))?;
+    outbox::void_leases(&connection).map_err(|error| opening(error, &path))?;
     let next_position = highest_position(&connection, &path)? + 1;
     let session = Session { connection, next_position, _lock: Some(lock) };
     let writer = Writer::new(session, path.clone(), clock, options.batch_max);
@@ -356,6 +357,10 @@ impl QueryStore for SqliteStore {
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
         let key = key.clone();
         Box::pin(self.readers.read(move |connection| shapes::shape(connection, &key)))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }
 

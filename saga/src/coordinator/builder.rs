@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::Coordinator;
 use super::inner::{Inner, Limits};
+use super::publishers::{self, Publishers};
 use super::registry::Registry;
 use super::{retention, takeover};
+use crate::observe::{EventFilter, Publisher};
 use crate::policy::{Compensation, Defaults, Retention, RetryPolicy, keep_forever, millis, secs};
 use crate::store::{Clock, Store};
 use crate::{Codec, DefinitionError, ErrorCode, PayloadCodec, Saga, StoreError};
@@ -21,6 +23,7 @@ pub struct CoordinatorBuilder {
     defaults: Defaults,
     limits: Limits,
     retention: Retention,
+    publishers: Vec<(String, Arc<dyn Publisher>, EventFilter)>,
 }
 
 /// A coordinator that could not be built.
@@ -39,6 +42,26 @@ pub enum BuildError {
     /// The store doesn't answer.
     #[error("the coordinator cannot reach its store: {0}")]
     Store(#[from] StoreError),
+    /// Two publishers have one name.
+    #[error("two publishers are called `{name}`: each has a cursor of its own, by its name")]
+    DuplicatePublisher {
+        /// The name.
+        name: String,
+    },
+    /// A name that no cursor can have.
+    #[error(
+        "`{name}` cannot name a publisher: take 1 to {PUBLISHER_NAME_MAX} bytes without control characters"
+    )]
+    PublisherName {
+        /// The name.
+        name: String,
+    },
+    /// The store keeps no cursors.
+    #[error("the store `{store}` keeps no cursors: publish from another one, or `subscribe`")]
+    NoCursors {
+        /// The store's name.
+        store: &'static str,
+    },
     /// A limit under which nothing could ever run.
     #[error("`{limit}` is 0: nothing could ever run")]
     ZeroLimit {
@@ -56,9 +79,15 @@ impl BuildError {
             Self::Definition(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::ZeroLimit { .. } => ErrorCode::ZeroLimit,
+            Self::DuplicatePublisher { .. } => ErrorCode::DuplicatePublisher,
+            Self::PublisherName { .. } => ErrorCode::PublisherName,
+            Self::NoCursors { .. } => ErrorCode::NoCursors,
         }
     }
 }
+
+/// The longest name of a publisher, in bytes.
+const PUBLISHER_NAME_MAX: usize = 100;
 
 impl CoordinatorBuilder {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
@@ -72,8 +101,16 @@ impl CoordinatorBuilder {
             poll_interval: if store.traits().is_exclusive { secs(1) } else { secs(2) },
         };
         let (registry, defaults) = (Registry::default(), Defaults::new());
-        let retention = keep_forever();
-        Self { store, registry, problem: None, codec: Codec::json(), defaults, limits, retention }
+        Self {
+            store,
+            registry,
+            problem: None,
+            codec: Codec::json(),
+            defaults,
+            limits,
+            retention: keep_forever(),
+            publishers: Vec::new(),
+        }
     }
 
     /// Registers a saga with its services: it can be started, and is taken up after a crash.
@@ -195,6 +232,34 @@ impl CoordinatorBuilder {
         self
     }
 
+    /// Publishes the events of all sagas of the store, those of other processes too, from a durable cursor of this name
+    /// on: at least once, each saga's in order, by one process of a fleet at a time. A new name begins with the oldest
+    /// event that is there. Another filter under a known name counts from where the cursor is.
+    ///
+    /// A name that is in use no more keeps sagas from being purged, until its cursor is
+    /// [removed](Coordinator::remove_publisher).
+    pub fn publish(
+        mut self,
+        name: impl Into<String>,
+        publisher: impl Publisher,
+        filter: EventFilter,
+    ) -> Self {
+        let name = name.into();
+        let is_good = (1..=PUBLISHER_NAME_MAX).contains(&name.len()) && !name.contains(char::is_control);
+        let problem = if !is_good {
+            Some(BuildError::PublisherName { name: name.clone() })
+        } else if self.publishers.iter().any(|(taken, ..)| *taken == name) {
+            Some(BuildError::DuplicatePublisher { name: name.clone() })
+        } else if self.store.outbox().is_none() {
+            Some(BuildError::NoCursors { store: self.store.name() })
+        } else {
+            None
+        };
+        self.problem = self.problem.or(problem);
+        self.publishers.push((name, Arc::new(publisher), filter));
+        self
+    }
+
     /// Builds the coordinator. It begins at once to take up what a crash left behind.
     pub async fn build(self) -> Result<Coordinator, BuildError> {
         if let Some(problem) = self.problem {
@@ -209,7 +274,9 @@ impl CoordinatorBuilder {
         }
         let clock = Clock::showing(self.store.ping().await?);
         let settings = (self.codec, self.defaults, self.limits);
-        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock));
+        let names = self.publishers.iter().map(|(name, ..)| name.clone());
+        let publishers = Publishers::new(names);
+        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock, publishers));
         // The lease stands before anything is owned under it.
         inner.store.heartbeat(inner.worker, inner.limits.lease).await?;
         // For tools alone: sagas are driven also where it cannot be kept.
@@ -218,6 +285,10 @@ impl CoordinatorBuilder {
         }
         takeover::spawn(&inner);
         retention::spawn(&inner, self.retention);
+        publishers::spawn(
+            &inner,
+            self.publishers.into_iter().map(|(_, publisher, filter)| (publisher, filter)),
+        );
         Ok(Coordinator::new(inner))
     }
 }

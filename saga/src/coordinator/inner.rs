@@ -10,9 +10,10 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::live::LiveSagas;
+use super::publishers::Publishers;
 use super::registry::Registry;
 use crate::engine::{Committer, Observed, Observer, Signal};
-use crate::observe::{Counters, Hub, Metrics};
+use crate::observe::{Counters, Handler, Hub, Metrics};
 use crate::policy::Defaults;
 use crate::store::{Clock, Store};
 use crate::{Codec, SagaId, Timestamp, WorkerId};
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) live: LiveSagas,
     pub(crate) hub: Hub,
     pub(crate) counters: Counters,
+    pub(crate) handlers: Mutex<Vec<Arc<Handler>>>,
+    pub(crate) publishers: Publishers,
     /// Wakes the search for work before its time.
     pub(crate) claim_soon: Arc<Notify>,
     /// Wakes the heartbeat, which hears of requests, before its time.
@@ -76,6 +79,7 @@ impl Inner {
         registry: Registry,
         (codec, defaults, limits): (Codec, Defaults, Limits),
         clock: Clock,
+        publishers: Publishers,
     ) -> Self {
         Self {
             worker: WorkerId::new(),
@@ -91,6 +95,8 @@ impl Inner {
             live: LiveSagas::default(),
             hub: Hub::default(),
             counters: Counters::default(),
+            handlers: Mutex::default(),
+            publishers,
             claim_soon: Arc::default(),
             beat_soon: Arc::default(),
             last_heartbeat: Mutex::new(Instant::now()),
@@ -182,5 +188,6 @@ impl Observer for Inner {
     fn observe(&self, observed: Observed<'_>) {
         self.counters.count(&observed);
         self.hub.send(observed);
+        self.publishers.tell();
     }
 }

@@ -6,6 +6,7 @@ mod inner;
 mod live;
 mod operate;
 mod park;
+mod publishers;
 mod registry;
 mod retention;
 mod shutdown;
@@ -230,7 +231,9 @@ impl Coordinator {
     }
 
     /// Stops taking up sagas, waits for those under way as long as the shutdown timeout says, and hands the rest
-    /// over to whoever claims them next. Sagas that just wait are handed over at once.
+    /// over to whoever claims them next. Sagas that just wait are handed over at once. Publishers go on for what is left
+    /// of that time, until nothing is left to be published or their brokers put something off; other processes, or the
+    /// next one, go on there.
     pub async fn shutdown(&self) -> ShutdownReport {
         shutdown::shutdown(&self.inner).await
     }

@@ -77,6 +77,11 @@ impl Registry {
         self.by_name.get(name)
     }
 
+    /// All definitions, by name.
+    pub(crate) fn definitions(&self) -> HashMap<String, &'static Definition> {
+        self.by_name.iter().map(|(name, registered)| (name.clone(), registered.definition())).collect()
+    }
+
     pub(crate) fn keys(&self) -> Vec<DefinitionKey> {
         self.by_name.values().map(|registered| DefinitionKey::of(registered.definition())).collect()
     }

@@ -19,19 +19,22 @@ pub struct ShutdownReport {
 }
 
 /// After the shutdown timeout, drives are given this long to stop.
-const HALT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const HALT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn shutdown(inner: &Inner) -> ShutdownReport {
     let at_first = inner.live.len();
     inner.close();
     // Also those that were about to wait when the others were told.
     inner.live.send_all(Signal::Drain);
-    emptied(inner, Instant::now() + inner.limits.shutdown_timeout).await;
+    let deadline = Instant::now() + inner.limits.shutdown_timeout;
+    emptied(inner, deadline).await;
     let handed_over = inner.live.len();
     if handed_over > 0 {
         inner.live.send_all(Signal::Halt);
         emptied(inner, Instant::now() + HALT_TIMEOUT).await;
     }
+    // What the sagas did last is published too, as far as there is time.
+    inner.publishers.stop(deadline.max(Instant::now() + HALT_TIMEOUT)).await;
     inner.is_retired.store(true, Ordering::Release);
     if let Err(error) = inner.store.retire(inner.worker).await {
         tracing::warn!(%error, "the lease could not be ended; it runs out by itself");

@@ -311,12 +311,13 @@ async fn start_later(
     let (append, start_at) = pending(inner, saga, definition, input, options);
     // In a task of its own: a caller who goes away must not take the commit of others with it.
     let recording = tokio::spawn({
-        let inner = Arc::clone(inner);
+        let (inner, labels) = (Arc::clone(inner), options.labels.clone());
         async move {
             let at = record_first(&inner, &append).await?;
             let [event] = append.events.as_slice() else { return Ok(()) };
+            let labels = &labels;
             let observed =
-                crate::engine::Observed { definition, saga, started_at: at, sequence: 0, at, event };
+                crate::engine::Observed { definition, saga, labels, started_at: at, sequence: 0, at, event };
             crate::engine::Observer::observe(&*inner, observed);
             inner.wake_at(Some(start_at));
             Ok(())

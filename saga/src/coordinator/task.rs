@@ -81,6 +81,7 @@ impl Task {
                 saga: id,
                 worker: inner.worker,
                 definition,
+                labels: &scope.labels,
                 store: inner.store.as_ref(),
                 committer: &inner.committer,
                 observer: inner.as_ref(),

@@ -7,7 +7,7 @@ use super::mailbox::{Mailbox, Signal};
 use super::observer::{Observed, Observer};
 use crate::machine::{Event, SagaState};
 use crate::store::{Append, HeadChange, Refusal, Store, StoreError};
-use crate::{Definition, SagaId, Timestamp, WorkerId};
+use crate::{Definition, Labels, SagaId, Timestamp, WorkerId};
 
 /// Where the events of one saga go.
 pub(crate) enum Journal<'a> {
@@ -22,6 +22,7 @@ pub(crate) struct Durable<'a> {
     pub(crate) saga: SagaId,
     pub(crate) worker: WorkerId,
     pub(crate) definition: &'a Definition,
+    pub(crate) labels: &'a Labels,
     pub(crate) store: &'a dyn Store,
     pub(crate) committer: &'a Committer,
     pub(crate) observer: &'a dyn Observer,
@@ -104,8 +105,8 @@ impl Durable<'_> {
         };
         let started_at = *self.started_at.get_or_insert(at);
         for (event, sequence) in append.events.iter().zip(self.sequence..) {
-            let (definition, saga) = (self.definition, self.saga);
-            self.observer.observe(Observed { definition, saga, started_at, sequence, at, event });
+            let (definition, saga, labels) = (self.definition, self.saga, self.labels);
+            self.observer.observe(Observed { definition, saga, labels, started_at, sequence, at, event });
         }
         self.sequence += append.events.len() as u64;
         self.head = Some(state);

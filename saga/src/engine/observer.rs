@@ -1,13 +1,14 @@
 //! Who hears of what a saga did.
 
 use crate::machine::Event;
-use crate::{Definition, SagaId, Timestamp};
+use crate::{Definition, Labels, SagaId, Timestamp};
 
 /// An event that the store took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Observed<'a> {
     pub(crate) definition: &'a Definition,
     pub(crate) saga: SagaId,
+    pub(crate) labels: &'a Labels,
     /// When the saga was recorded.
     pub(crate) started_at: Timestamp,
     pub(crate) sequence: u64,

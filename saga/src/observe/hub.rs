@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use super::filter::Seen;
 use super::{EventFilter, SagaEvent};
 use crate::engine::Observed;
 
@@ -50,10 +51,11 @@ impl Hub {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
+        let seen = Seen::from(&observed);
         let mut subscribers = lock(&self.subscribers);
         subscribers.retain(|subscriber| {
             let Some(subscriber) = subscriber.upgrade() else { return false };
-            if subscriber.filter.matches(&observed) {
+            if subscriber.filter.matches(&seen) {
                 subscriber.push(SagaEvent::new(observed));
             }
             true

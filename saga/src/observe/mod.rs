@@ -1,13 +1,24 @@
 //! Sagas seen from outside: events, metrics, health.
 
-mod events;
+mod event;
+mod filter;
+mod handler;
 mod health;
 mod hub;
+mod json;
+mod kind;
 mod metrics;
+mod publish;
 
-pub use events::{EventFilter, SagaEvent};
+pub use event::SagaEvent;
+pub use filter::EventFilter;
+pub(crate) use handler::Handler;
+pub use handler::HandlerStatus;
 pub use health::Health;
 pub(crate) use hub::Hub;
 pub use hub::{Missed, Subscription};
+pub use kind::{EventType, ParseEventTypeError};
 pub(crate) use metrics::Counters;
 pub use metrics::Metrics;
+pub use publish::{Delivery, OutgoingEvent, Publisher, PublisherStatus};
+pub(crate) use publish::{Publishing, Settings, Stop, Task};

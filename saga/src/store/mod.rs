@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod instance;
 mod memory;
+pub mod outbox;
 mod query;
 mod wake;
 
@@ -22,6 +23,8 @@ pub use instance::SagaInstance;
 pub use memory::MemoryStore;
 pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort, WorkerLease};
 pub use wake::{WakeUp, WakeUpSender, WakeUps};
+
+pub use outbox::OutboxStore;
 
 use crate::machine::{Record, Request};
 use crate::{Definition, DefinitionShape, Fingerprint, SagaId, Timestamp, WorkerId};
@@ -136,6 +139,11 @@ pub trait QueryStore: Send + Sync + 'static {
 
     /// The shape that is kept under this key.
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>>;
+
+    /// The cursors of publishers; `None` for a store that keeps none, and so can have no publishers.
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        None
+    }
 }
 
 /// How a store is best used.

@@ -9,8 +9,8 @@ use super::watch::Watch;
 use crate::machine::{Record, Request};
 use crate::store::{
     Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError, StoreResult,
-    StoreTraits, WorkerLease,
+    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError,
+    StoreResult, StoreTraits, WorkerLease,
 };
 use crate::{Definition, DefinitionShape, SagaId, Timestamp, WorkerId};
 
@@ -32,7 +32,7 @@ use crate::{Definition, DefinitionShape, SagaId, Timestamp, WorkerId};
 /// # }
 /// ```
 pub struct FaultyStore {
-    inner: Arc<dyn Store>,
+    pub(super) inner: Arc<dyn Store>,
     faults: Faults,
     batches: bool,
     watch: Watch,
@@ -62,7 +62,7 @@ impl FaultyStore {
         self
     }
 
-    async fn pass<'a, T>(
+    pub(super) async fn pass<'a, T>(
         &self,
         (text, access): (String, Access),
         call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
@@ -228,7 +228,8 @@ impl QueryStore for FaultyStore {
     }
 
     fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>> {
-        Box::pin(self.let_through(|| self.inner.events(after)))
+        let call = ("read events".to_owned(), Access::Read);
+        Box::pin(self.pass(call, || self.inner.events(after), |_| true))
     }
 
     fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>> {
@@ -257,5 +258,9 @@ impl QueryStore for FaultyStore {
 
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
         Box::pin(self.let_through(|| self.inner.shape(key)))
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        self.inner.outbox().map(|_| self as &dyn OutboxStore)
     }
 }

@@ -5,7 +5,9 @@
 //! by [`store_tests!`](store_tests), and put through [`GeneratedSaga`]s with [`CrashTest::stores`].
 
 mod crash;
+mod fake_broker;
 mod faults;
+mod faulty_outbox;
 mod faulty_store;
 mod generated;
 pub mod laws;
@@ -21,6 +23,7 @@ mod verdict;
 mod watch;
 
 pub use crash::{CrashTest, crash_at_every_write};
+pub use fake_broker::{BrokerFault, FakeBroker, check_delivered};
 pub use faults::{Access, Call, Fault, Faults, Harm, Moment};
 pub use faulty_store::FaultyStore;
 pub use generated::GeneratedSaga;

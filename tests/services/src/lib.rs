@@ -18,4 +18,4 @@ mod run;
 mod service;
 
 pub use run::{Test, run};
-pub use service::{Missing, kafka, nats, postgres, redis, redis_cluster, redis_server};
+pub use service::{Missing, kafka, nats, postgres, rabbitmq, redis, redis_cluster, redis_server};

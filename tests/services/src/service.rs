@@ -68,6 +68,12 @@ pub fn nats() -> Result<String, Missing> {
     probe("NATS", "SAGA_NATS_URL", "nats://127.0.0.1:4222", "docker run -d -p 4222:4222 nats -js")
 }
 
+/// The `RabbitMQ` of `SAGA_RABBITMQ_URL`, else a local one.
+pub fn rabbitmq() -> Result<String, Missing> {
+    let start = "docker run -d -p 5672:5672 rabbitmq";
+    probe("RabbitMQ", "SAGA_RABBITMQ_URL", "amqp://127.0.0.1:5672", start)
+}
+
 /// The Kafka of `SAGA_KAFKA_URL`, else a local one.
 pub fn kafka() -> Result<String, Missing> {
     let start = "docker run -d -p 9092:9092 apache/kafka";

@@ -3,11 +3,13 @@
 mod crash_driver;
 mod crowd;
 mod durable_writes;
+mod events;
 mod generated_sagas;
 mod killed_processes;
 mod operators;
 mod order_saga;
 mod parked_branches;
+mod publishing;
 mod requests;
 mod spans;
 mod surface;

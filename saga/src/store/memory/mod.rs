@@ -1,5 +1,6 @@
 //! The reference store: everything in memory, nothing survives the process.
 
+mod outbox;
 mod shard;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -7,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::outbox::Outbox;
 use self::shard::{Entry, Shard};
 use super::{
     Append, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
-    JournalStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort, StoreResult,
-    StoreTraits, WorkerLease,
+    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort,
+    StoreResult, StoreTraits, WorkerLease,
 };
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::{DefinitionShape, SagaId, Timestamp, WorkerId};
@@ -44,6 +46,7 @@ pub struct MemoryStore {
     /// Sagas that ended, in that order.
     ended: Mutex<VecDeque<SagaId>>,
     ended_kept: usize,
+    outbox: Outbox,
 }
 
 const SHARDS: usize = 64;
@@ -64,6 +67,7 @@ impl MemoryStore {
             position: AtomicU64::new(0),
             ended: Mutex::default(),
             ended_kept: ENDED_KEPT,
+            outbox: Outbox::default(),
         }
     }
 
@@ -155,14 +159,25 @@ impl MemoryStore {
     }
 
     fn forget_oldest_ended(&self, ended: SagaId) {
-        let oldest = if self.ended_kept == 0 {
-            Some(ended)
-        } else {
-            let mut queue = lock(&self.ended);
-            queue.push_back(ended);
-            if queue.len() > self.ended_kept { queue.pop_front() } else { None }
-        };
-        if let Some(oldest) = oldest {
+        if self.ended_kept == 0 && !self.outbox.has_cursors() {
+            return self.forget(&mut self.shard(ended), ended);
+        }
+        lock(&self.ended).push_back(ended);
+        self.trim_ended();
+    }
+
+    /// Forgets the ended sagas that are too many, but none that a publisher has not read yet.
+    fn trim_ended(&self) {
+        loop {
+            let oldest = {
+                let mut queue = lock(&self.ended);
+                let is_over = queue.len() > self.ended_kept;
+                match queue.front() {
+                    Some(oldest) if is_over && self.is_published(*oldest) => queue.pop_front(),
+                    _ => None,
+                }
+            };
+            let Some(oldest) = oldest else { return };
             self.forget(&mut self.shard(oldest), oldest);
         }
     }
@@ -249,6 +264,29 @@ impl MemoryStore {
         SagaPage { sagas, next }
     }
 
+    fn events_now(&self, after: EventsAfter) -> Vec<JournalEntry> {
+        // Shards are read one after the other. An entry that is written meanwhile waits for the next call, lest one
+        // in a later shard is seen and an earlier one, in a shard already read, is left out for good.
+        let latest = self.position.load(Ordering::Relaxed);
+        let mut entries = Vec::new();
+        for shard in self.each_shard() {
+            for (saga, entry) in &shard.sagas {
+                let later = entry
+                    .journal
+                    .iter()
+                    .filter(|(position, _)| *position > after.position && *position <= latest);
+                entries.extend(later.map(|(position, record)| JournalEntry {
+                    position: *position,
+                    saga: *saga,
+                    record: record.clone(),
+                }));
+            }
+        }
+        entries.sort_unstable_by_key(|entry| entry.position);
+        entries.truncate(after.limit);
+        entries
+    }
+
     fn purge_now(&self, purge: &Purge) -> u64 {
         let mut purged = HashSet::new();
         for mut shard in self.each_shard() {
@@ -257,7 +295,12 @@ impl MemoryStore {
                 .iter()
                 .filter(|(_, entry)| {
                     let state = entry.head.state;
-                    state.is_ended() && purge.states.contains(&state) && entry.updated_at < purge.ended_before
+                    let is_passed =
+                        || entry.journal.last().is_none_or(|(position, _)| self.outbox.is_passed(*position));
+                    state.is_ended()
+                        && purge.states.contains(&state)
+                        && entry.updated_at < purge.ended_before
+                        && is_passed()
                 })
                 .map(|(id, _)| *id)
                 .take(purge.limit.saturating_sub(purged.len()))
@@ -377,26 +420,7 @@ impl QueryStore for MemoryStore {
     }
 
     fn events<'a>(&'a self, after: &'a EventsAfter) -> BoxFuture<'a, StoreResult<Vec<JournalEntry>>> {
-        // Shards are read one after the other. An entry that is written meanwhile waits for the next call, lest one
-        // in a later shard is seen and an earlier one, in a shard already read, is left out for good.
-        let latest = self.position.load(Ordering::Relaxed);
-        let mut entries = Vec::new();
-        for shard in self.each_shard() {
-            for (saga, entry) in &shard.sagas {
-                let later = entry
-                    .journal
-                    .iter()
-                    .filter(|(position, _)| *position > after.position && *position <= latest);
-                entries.extend(later.map(|(position, record)| JournalEntry {
-                    position: *position,
-                    saga: *saga,
-                    record: record.clone(),
-                }));
-            }
-        }
-        entries.sort_unstable_by_key(|entry| entry.position);
-        entries.truncate(after.limit);
-        ready(entries)
+        ready(self.events_now(*after))
     }
 
     fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>> {
@@ -431,6 +455,10 @@ impl QueryStore for MemoryStore {
 
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> {
         ready(lock(&self.shapes).get(key).cloned())
+    }
+
+    fn outbox(&self) -> Option<&dyn OutboxStore> {
+        Some(self)
     }
 }
 

@@ -8,6 +8,7 @@ mod claim;
 mod durable;
 mod fence;
 mod list;
+mod outbox;
 mod query;
 mod request;
 mod sample;
@@ -18,6 +19,7 @@ pub use claim::*;
 pub use durable::*;
 pub use fence::*;
 pub use list::*;
+pub use outbox::*;
 pub use query::*;
 pub use request::*;
 pub use tools::*;
@@ -134,6 +136,16 @@ macro_rules! __store_laws {
             the_latest_description_of_a_shape_counts
             workers_are_those_whose_lease_runs
             odd_labels_and_keys_are_told_apart
+            a_cursor_is_held_by_one_worker_at_a_time
+            a_cursor_whose_lease_ran_out_goes_to_another
+            one_of_many_concurrent_leases_of_a_cursor_wins
+            a_cursor_moves_only_from_where_it_is_and_by_its_holder
+            what_is_refused_is_recorded_with_the_move_or_not_at_all
+            dead_letters_are_read_in_order_and_changed_one_by_one
+            odd_letters_are_kept_unchanged
+            cursors_tell_how_far_behind_they_are
+            a_purge_takes_nothing_that_a_publisher_has_not_read
+            a_removed_cursor_leaves_nothing_behind
         }
     };
 }
@@ -146,6 +158,7 @@ macro_rules! __durable_store_laws {
             everything_is_there_after_it_is_opened_again
             an_exclusive_store_frees_every_saga_as_it_opens
             positions_grow_across_openings
+            cursors_and_dead_letters_are_there_after_opening_again
             an_abandoned_append_is_there_in_whole_or_not_at_all_after_opening_again
         }
     };
@@ -192,6 +205,7 @@ mod tests {
             include_str!("durable.rs"),
             include_str!("fence.rs"),
             include_str!("list.rs"),
+            include_str!("outbox.rs"),
             include_str!("query.rs"),
             include_str!("request.rs"),
             include_str!("tools.rs"),
