@@ -64,6 +64,7 @@ impl<'a, T> Shown<'a, T> {
 
 impl<T: Debug> Shown<'_, T> {
     /// The output.
+    #[must_use]
     pub fn show(&self) -> &dyn Debug {
         self.0
     }

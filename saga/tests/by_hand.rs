@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use saga::__private::{Call, Record};
+use saga::__private::{Call, InputRecord, Record};
 use saga::policy::{fixed, millis, secs};
 use saga::{
     Codec, Coordinator, Definition, MemoryStore, Outcome, Payload, PayloadError, Saga, SagaState,
@@ -60,7 +60,7 @@ impl Saga for Adding {
     type Step = Name;
     type Slots = Slots;
 
-    const INPUT: Record<Self::Input> = Record::new();
+    const INPUT: InputRecord<Self> = InputRecord::new(Record::new());
 
     fn definition() -> &'static Definition {
         static DEFINITION: OnceLock<Definition> = OnceLock::new();
