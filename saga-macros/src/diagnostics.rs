@@ -28,6 +28,12 @@ impl Mistakes {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
 
+    /// What they say.
+    #[cfg(test)]
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
     /// How many there are so far.
     pub(crate) fn count(&self) -> usize {
         self.0.len()

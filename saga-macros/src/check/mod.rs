@@ -6,6 +6,8 @@ pub(crate) mod item;
 mod saga;
 mod signature;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use failure::failure;
 pub(crate) use saga::{CheckedSaga, saga};

@@ -20,23 +20,27 @@ pub(super) fn flow(saga: &Saga) -> TokenStream {
     let stages = saga.stages.iter().enumerate().flat_map(|(stage, steps)| steps.iter().map(move |_| stage));
     let timeout = policy::constant(library, saga.timeout.as_ref());
     let never_retries = saga.retry.as_ref().is_some_and(|retry| calls(retry, "no_retry"));
-    let each = saga.steps.iter().enumerate().map(|(index, step)| {
-        let name = &step.name;
-        quote_spanned!(step.span()=> const #name: () = THE_FLOW.check(#index);)
-    });
-    // Where they stand is what the compiler calls them: "evaluation of `ShopStep::the_flow::charge` failed here".
     let steps = names::step_ident(&saga.ident);
+    let each = saga.steps.iter().enumerate().map(|(index, step)| {
+        let (name, steps) = (&step.name, Ident::new(&steps.to_string(), step.span()));
+        quote_spanned!(step.span()=> const #name: () = #steps::THE_FLOW.check(#index);)
+    });
+    // What stands in the function is called so by the compiler: "evaluation of `ShopStep::the_flow::charge` failed
+    // here". It hides what the user calls so, and names nothing of the user's.
     quote! {
         impl #steps {
             #[doc(hidden)]
+            #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+            const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
+                steps: &[#(#outlines),*],
+                stages: &[#(#stages),*],
+                timeout: #timeout,
+                never_retries: #never_retries,
+            };
+
+            #[doc(hidden)]
             #[allow(dead_code, non_upper_case_globals, clippy::all, clippy::pedantic, clippy::nursery)]
             fn the_flow() {
-                const THE_FLOW: #library::__private::FlowOutline<'static> = #library::__private::FlowOutline {
-                    steps: &[#(#outlines),*],
-                    stages: &[#(#stages),*],
-                    timeout: #timeout,
-                    never_retries: #never_retries,
-                };
                 #(#each)*
             }
         }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use super::links;
+use super::{links, local};
 use crate::model::Saga;
 
 pub(super) fn outputs_ident(saga: &Ident) -> Ident {
@@ -29,9 +29,11 @@ pub(super) fn outputs(saga: &Saga, where_clause: &TokenStream) -> TokenStream {
     });
     let documentation = format!("What the steps of [`{ident}`] have made so far.");
     let text = outputs.to_string();
+    let receiver = local(saga, "self", ident.span());
     let shown = saga.steps.iter().map(|step| {
         let (name, text) = (&step.name, step.text());
-        quote!(.field(#text, Shown::of(&self.#name).show()))
+        let receiver = local(saga, "self", step.span());
+        quote_spanned!(step.span()=> .field(#text, Shown::of(&#receiver.#name).show()))
     });
     quote! {
         #[doc = #documentation]
@@ -40,7 +42,7 @@ pub(super) fn outputs(saga: &Saga, where_clause: &TokenStream) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics ::core::fmt::Debug for #outputs #ty_generics #where_clause {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            fn fmt(&#receiver, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 #[allow(unused_imports)]
                 use #library::__private::{Shown, Unshown};
                 f.debug_struct(#text) #(#shown)* .finish()

@@ -1,4 +1,4 @@
-//! The input and the outputs of a saga are no more private than the saga: whoever may start it may see them. The words are the compiler's own.
+//! A saga's input and outputs are no more private than it is: who starts it sees them. The words are the compiler's own.
 
 use saga::{StepError, saga, step};
 
