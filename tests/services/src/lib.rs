@@ -17,5 +17,5 @@
 mod run;
 mod service;
 
-pub use run::{Test, run};
-pub use service::{Missing, kafka, nats, postgres, redis, redis_cluster, redis_server};
+pub use run::{Test, run, run_in_turn};
+pub use service::{Missing, kafka, nats, postgres, postgres_server, redis, redis_cluster, redis_server};
