@@ -33,7 +33,7 @@ pub struct Server {
 }
 
 /// How long a server may take to come up.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Kind {
     /// Its name, as workers take it.

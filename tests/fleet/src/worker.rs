@@ -57,7 +57,7 @@ pub enum Told {
 }
 
 /// A worker that says nothing for so long hangs.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 impl Worker {
     /// Starts one that reaches its store at `url`, and returns once it drives sagas.

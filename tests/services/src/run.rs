@@ -58,7 +58,7 @@ impl Test {
 /// with `SAGA_REQUIRE_SERVICES=1` they fail.
 #[must_use]
 pub fn run(service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
-    run_with(Arguments::from_args(), service, tests)
+    run_with(&Arguments::from_args(), service, tests)
 }
 
 /// [`run`], one test after another: for tests that fill the machine.
@@ -66,16 +66,16 @@ pub fn run(service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
 pub fn run_in_turn(service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    run_with(arguments, service, tests)
+    run_with(&arguments, service, tests)
 }
 
-fn run_with(arguments: Arguments, service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
+fn run_with(arguments: &Arguments, service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
     let is_required = std::env::var("SAGA_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
     if let Err(missing) = service {
         eprintln!("{missing}");
     }
     let trials = tests.into_iter().map(|test| test.trial(service, is_required)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    libtest_mimic::run(arguments, trials).exit_code()
 }
 
 /// On a runtime of its own, which is gone with all that the test left running.

@@ -26,7 +26,7 @@ pub(crate) fn backward(kind: Kind) {
 pub(crate) fn generated(kind: Kind) {
     let server = Server::start(kind);
     let stores = FreshStores::new(kind, server.url());
-    let (first, count) = (setting("SAGA_FIRST_SEED", 0), setting("SAGA_FLEET_SEEDS", 16));
+    let (first, count) = (setting("SAGA_FIRST_SEED", 0), setting("SAGA_FLEET_SEEDS", 6));
     let (seeds, failures) = (Mutex::new(first..first + count), Mutex::new(Vec::new()));
     let runs = Mutex::new(0);
     std::thread::scope(|scope| {

@@ -141,5 +141,5 @@ pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
 }
 
 pub(crate) fn lines(journal: &[Record]) -> String {
-    journal.iter().map(|record| format!("{record:?}\n")).collect()
+    journal.iter().map(|record| format!("{record:?}")).collect::<Vec<_>>().join("\n")
 }

@@ -32,7 +32,8 @@ pub(crate) fn all(kind: Kind) -> Vec<Test> {
     let backward = "a_saga_going_backward_survives_a_crash_at_every_write";
     tests.push(Test::new(backward, move |_| apart(move || crashes::backward(kind))));
     let generated = "generated_sagas_survive_a_crash_at_every_write";
-    tests.push(Test::new(generated, move |_| apart(move || crashes::generated(kind))));
+    let test = Test::new(generated, move |_| apart(move || crashes::generated(kind)));
+    tests.push(test.within(Duration::from_mins(10)));
     let fleet = Test::new("three_workers_withstand_all_faults", move |_| faults::withstand_all(kind));
     tests.push(fleet.within(Duration::from_mins(10)));
     tests
