@@ -35,6 +35,20 @@ fn checkout_in_memory_undoes_and_hands_on_the_code() {
 }
 
 #[test]
+fn a_fleet_without_a_server_says_how_to_start_one() {
+    let mut fleet = common::example("fleet");
+    let output = fleet.env("SAGA_POSTGRES_URL", "postgres://postgres@127.0.0.1:1/test").output();
+    let output = output.expect("the example can be run");
+    let printed = common::printed(&output);
+    assert!(!output.status.success(), "{printed}");
+    assert!(printed.contains("PostgreSQL at 127.0.0.1:1, database `test` cannot be reached"), "{printed}");
+    assert!(
+        printed.contains("`docker compose up -d` starts one, SAGA_POSTGRES_URL names another"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn compensation_strategies_differ_in_what_a_failed_undo_means() {
     prints(
         "compensation_strategies",

@@ -8,6 +8,7 @@ use saga::{SagaId, WorkerId};
 
 use crate::database::{Database, Repeat};
 use crate::rows::{self, escape, limit, worker_uuid};
+use crate::wake::WORK;
 
 pub(crate) async fn claim(database: &Database, claim: &Claim) -> StoreResult<Vec<SagaId>> {
     let event = Event::Claimed { worker: claim.worker }.encode();
@@ -58,8 +59,11 @@ pub(crate) async fn heartbeat(
     read().map_err(|error: crate::error::SqlError| error.told(&database.place))
 }
 
-pub(crate) async fn retire(database: &Database, worker: WorkerId) -> StoreResult<()> {
-    let retire = "DELETE FROM {s}.workers WHERE id = $1";
-    database.query(Repeat::Always, retire, &[&worker_uuid(worker)]).await?;
+/// Tells the others by the same commit, if there is a channel: a process that retires may be gone before it could send
+/// anything else.
+pub(crate) async fn retire(database: &Database, worker: WorkerId, channel: Option<&str>) -> StoreResult<()> {
+    let retire = "WITH retired AS (DELETE FROM {s}.workers WHERE id = $1) \
+        SELECT pg_notify($2, $3) WHERE $2::text IS NOT NULL";
+    database.query(Repeat::Always, retire, &[&worker_uuid(worker), &channel, &WORK]).await?;
     Ok(())
 }

@@ -150,10 +150,10 @@ impl JournalStore for PostgresStore {
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
         Box::pin(async move {
-            claim::retire(self.database(), worker).await?;
-            if let Some(wakes) = self.wakes() {
+            let wakes = self.wakes();
+            claim::retire(self.database(), worker, wakes.map(Wakes::channel)).await?;
+            if let Some(wakes) = wakes {
                 wakes.leave(worker);
-                wakes.work();
             }
             Ok(())
         })

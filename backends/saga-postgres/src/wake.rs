@@ -79,6 +79,11 @@ impl Wakes {
         self.tell(owner.to_string());
     }
 
+    /// Where they are told, for a statement that tells by itself.
+    pub(crate) fn channel(&self) -> &str {
+        &self.shared.channel
+    }
+
     pub(crate) fn enter(&self, worker: WorkerId) {
         lock(&self.shared.workers).insert(worker);
     }

@@ -2,7 +2,7 @@
 
 use super::inner::Inner;
 use crate::SagaId;
-use crate::machine::{Event, NotUndone, Record, Request, SagaState, StuckReason};
+use crate::machine::{Event, NotUndone, Record, Request, SagaState, StuckReason, owner};
 use crate::store::{Append, HeadChange, StoreError};
 
 /// Parks the saga with this reason, at the end of its journal as it is now. Requests that wait are answered: a
@@ -10,7 +10,8 @@ use crate::store::{Append, HeadChange, StoreError};
 pub(super) async fn park(inner: &Inner, saga: SagaId, reason: StuckReason) -> Result<(), StoreError> {
     let journal = inner.store.load(saga).await?;
     let requests = inner.store.requests(saga).await?;
-    if journal.is_empty() || matches!(journal.last().map(|record| &record.event), Some(Event::Ended { .. })) {
+    // It may have ended, or another worker may drive it by now.
+    if owner(&journal) != Some(inner.worker) {
         return Ok(());
     }
     tracing::warn!(saga.id = %saga, code = reason.code().as_str(), %reason, "the saga is parked");

@@ -14,7 +14,7 @@ use super::inner::Inner;
 use super::park;
 use super::task::Task;
 use crate::engine::Signal;
-use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold};
+use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
 use crate::store::{
     Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
 };
@@ -177,6 +177,10 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
         return;
     }
     let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_again(saga) };
+    // The row is older than the journal: somebody may have claimed the saga between the two looks.
+    if owner(&journal) != Some(inner.worker) {
+        return;
+    }
     let head = HeadChange { state: instance.state, owner: Some(inner.worker), wake_at: None };
     let append = Append {
         saga,
@@ -223,6 +227,12 @@ async fn adopt_as(
 ) {
     let Some(live) = inner.live.enter(saga) else { return };
     let taken_up = match journal {
+        // The lease may have run out since the claim, and another worker drives the saga now. The journal that we go
+        // on from holds their claim, so no append of ours would meet it.
+        Ok(journal) if owner(&journal) != Some(inner.worker) => {
+            inner.live.leave(saga, &live);
+            return live.set_rest(super::live::Rest::HandedOver);
+        }
         Ok(journal) => take_up(inner, saga, &journal),
         Err(StoreError::Broken { problem }) => {
             Err(StuckReason::Undecodable { what: "an event".to_owned(), message: problem })

@@ -116,8 +116,10 @@ impl<'a> Driver<'a> {
             if self.mailbox.has(Signal::Halt) {
                 return Err(Halt::Halted);
             }
-            // Before anything begins: a cancel that has come is carried out first.
-            if self.mailbox.take(Signal::Requests)
+            // Before anything begins: a cancel that has come is carried out first. Nobody answers for a saga that ends
+            // with the next commit.
+            if !drive.state.saga_state().is_ended()
+                && self.mailbox.take(Signal::Requests)
                 && let Some(stop) = Box::pin(self.answer_requests(&mut drive)).await?
             {
                 return Ok(stop);

@@ -60,6 +60,7 @@ pub struct CrashTest<'a> {
     time_max: Duration,
     cancel_after: Option<Duration>,
     batches: bool,
+    is_clock_real: bool,
     sameness: Sameness,
     flaky_seeds: u64,
 }
@@ -100,6 +101,7 @@ impl<'a> CrashTest<'a> {
             time_max: hours(24),
             cancel_after: None,
             batches: false,
+            is_clock_real: false,
             sameness: Sameness::State,
             flaky_seeds: 5,
         }
@@ -152,6 +154,13 @@ impl<'a> CrashTest<'a> {
     /// Appends are written in batches, whatever the store says of itself.
     pub fn group_commit(mut self) -> Self {
         self.batches = true;
+        self
+    }
+
+    /// Each life runs by the real clock: for a store on a server, whose own clock no test can move. Without a call the
+    /// clock is paused, and no time is spent on waiting.
+    pub fn by_the_real_clock(mut self) -> Self {
+        self.is_clock_real = true;
         self
     }
 
@@ -221,7 +230,7 @@ impl<'a> CrashTest<'a> {
 
     /// One run: a fresh store and a fresh world, a life for each plan, and one more in which nothing goes wrong.
     fn run_once(&self, plans: &[Plan]) -> Run {
-        let (ledger, open, mut era) = (Ledger::new(), (self.open)(), Era::default());
+        let (ledger, open, mut era) = (Ledger::new(), (self.open)(), Era::new(self.is_clock_real));
         let subject = (self.subject)(&ledger);
         let cancel_after = self.cancel_after.or_else(|| subject.cancel_after());
         let known = Arc::new(Known::new(cancel_after));

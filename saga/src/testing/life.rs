@@ -15,9 +15,11 @@ use super::opening::OpenStore;
 use crate::store::{BoxFuture, Store};
 
 /// Time that goes on from life to life: each runtime has a clock of its own, which stands still and jumps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Era {
     latest: Option<Instant>,
+    /// Time that nobody stops or moves.
+    is_real: bool,
 }
 
 /// How a life ended.
@@ -41,6 +43,11 @@ pub(super) struct Stores {
 }
 
 impl Era {
+    /// By clocks that stand still and jump, or by the real one.
+    pub(super) fn new(is_real: bool) -> Self {
+        Self { latest: None, is_real }
+    }
+
     /// Runs `life` on a runtime of its own with a paused clock until it is done, dies, or has taken `time_max`.
     /// Then everything in it is dropped where it stands.
     pub(super) fn live<T>(
@@ -52,11 +59,11 @@ impl Era {
     ) -> End<T> {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .start_paused(true)
+            .start_paused(!self.is_real)
             .build()
             .expect("a runtime without threads needs nothing that could be missing");
         let (end, latest) = runtime.block_on(async {
-            if let Some(latest) = self.latest {
+            if let Some(latest) = self.latest.filter(|_| !self.is_real) {
                 advance(latest.saturating_duration_since(Instant::now())).await;
             }
             let direct = match open().await {

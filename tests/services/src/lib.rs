@@ -17,5 +17,7 @@
 mod run;
 mod service;
 
-pub use run::{Test, run};
-pub use service::{Missing, kafka, nats, postgres, rabbitmq, redis, redis_cluster, redis_server};
+pub use run::{Test, run, run_in_turn};
+pub use service::{
+    Missing, kafka, nats, postgres, postgres_server, rabbitmq, redis, redis_cluster, redis_server,
+};

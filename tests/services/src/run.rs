@@ -14,9 +14,10 @@ type Body = Box<dyn FnOnce(String) -> Pin<Box<dyn Future<Output = ()> + Send>> +
 pub struct Test {
     name: String,
     body: Body,
+    timeout: Duration,
 }
 
-/// A test that takes longer hangs, and fails.
+/// A test that takes longer hangs, and fails, where it doesn't say otherwise.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 impl Test {
@@ -26,15 +27,22 @@ impl Test {
         F: FnOnce(String) -> Running + Send + 'static,
         Running: Future<Output = ()> + Send + 'static,
     {
-        Self { name: name.into(), body: Box::new(move |url| Box::pin(body(url))) }
+        Self { name: name.into(), body: Box::new(move |url| Box::pin(body(url))), timeout: TIMEOUT }
+    }
+
+    /// It may take so long.
+    #[must_use]
+    pub const fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     fn trial(self, service: &Result<String, Missing>, is_required: bool) -> Trial {
-        let Self { name, body } = self;
+        let Self { name, body, timeout } = self;
         match service {
             Ok(url) => {
                 let url = url.clone();
-                Trial::test(name, move || drive(body(url)))
+                Trial::test(name, move || drive(body(url), timeout))
             }
             // Run all the same, with `--ignored` or where services are required, it says why it cannot.
             Err(missing) => {
@@ -50,20 +58,32 @@ impl Test {
 /// with `SAGA_REQUIRE_SERVICES=1` they fail.
 #[must_use]
 pub fn run(service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
+    run_with(&Arguments::from_args(), service, tests)
+}
+
+/// [`run`], one test after another: for tests that fill the machine.
+#[must_use]
+pub fn run_in_turn(service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    run_with(&arguments, service, tests)
+}
+
+fn run_with(arguments: &Arguments, service: &Result<String, Missing>, tests: Vec<Test>) -> ExitCode {
     let is_required = std::env::var("SAGA_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
     if let Err(missing) = service {
         eprintln!("{missing}");
     }
     let trials = tests.into_iter().map(|test| test.trial(service, is_required)).collect();
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(arguments, trials).exit_code()
 }
 
 /// On a runtime of its own, which is gone with all that the test left running.
-fn drive(body: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), Failed> {
+fn drive(body: Pin<Box<dyn Future<Output = ()> + Send>>, timeout: Duration) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ended = runtime.block_on(async { tokio::time::timeout(TIMEOUT, body).await });
+    let ended = runtime.block_on(async { tokio::time::timeout(timeout, body).await });
     runtime.shutdown_timeout(Duration::from_secs(5));
-    ended.map_err(|_| Failed::from(format!("it takes longer than {TIMEOUT:?}")))
+    ended.map_err(|_| Failed::from(format!("it takes longer than {timeout:?}")))
 }
 
 /// The named `async fn(String)`s, as tests.

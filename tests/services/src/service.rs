@@ -57,6 +57,23 @@ pub fn redis_server() -> Result<String, Missing> {
     })
 }
 
+/// The programs of a `PostgreSQL` server, for tests that start, stop and kill servers of their own: `pg_config` says where
+/// they are.
+pub fn postgres_server() -> Result<String, Missing> {
+    let missing = |reason: String| Missing {
+        service: "PostgreSQL server programs",
+        url: "`pg_config --bindir`".to_owned(),
+        reason,
+        variable: "PATH",
+        start: "apt-get install postgresql libpq-dev",
+    };
+    let told = std::process::Command::new("pg_config").arg("--bindir").output();
+    let told = told.map_err(|error| missing(format!("pg_config: {error}")))?;
+    let folder = String::from_utf8_lossy(&told.stdout).trim().to_owned();
+    let program = std::path::Path::new(&folder).join("initdb");
+    if program.exists() { Ok(folder) } else { Err(missing(format!("there is no {}", program.display()))) }
+}
+
 /// A node of the Redis Cluster of `SAGA_REDIS_CLUSTER_URL`, else a local one.
 pub fn redis_cluster() -> Result<String, Missing> {
     let start = "redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002 --cluster-yes";

@@ -4,7 +4,8 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use saga::{Coordinator, StartOptions};
+use saga::policy::millis;
+use saga::{Coordinator, SagaId, StartOptions};
 use saga_sqlite::SqliteStore;
 use saga_tests::outside::Outside;
 use saga_tests::shipment::{Course, Shipment};
@@ -22,14 +23,15 @@ async fn work() -> Result<(), BoxError> {
     let mut next = || arguments.next().ok_or("kill_worker <store> <world> <count>");
     let (store, path): (PathBuf, PathBuf) = (next()?.into(), next()?.into());
     let count: usize = next()?.to_string_lossy().parse()?;
-    let shipment = Shipment { outside: Outside::open(&path)?, path };
+    let caller = SagaId::new().to_string();
+    let shipment = Shipment { outside: Outside::open(&path, caller.as_str())?, moment: millis(3) };
     let builder = Coordinator::builder(SqliteStore::open(store).await?).saga(shipment);
     let mut coordinator = builder.max_concurrent_sagas(64).acquire_timeout(saga::policy::minutes(5));
     // As long as it works, it makes progress: how often it is killed says nothing about its sagas.
     coordinator = coordinator.fruitless_claims_max(1_000);
     let coordinator = coordinator.build().await?;
     // The test's clock of a life begins here.
-    println!("ready");
+    println!("ready {} {caller}", coordinator.worker());
     std::io::stdout().flush()?;
     let mut starters = JoinSet::new();
     for first in 0..STARTERS {

@@ -7,12 +7,12 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use saga::machine::{By, Event, Record, SagaState, State, StepStatus, fold, invariants};
+use saga::machine::SagaState;
 use saga::store::{JournalStore as _, QueryStore as _};
-use saga::{Saga as _, SagaFilter, SagaId, SagaInstance, StepKind};
+use saga::{SagaFilter, SagaInstance};
 use saga_sqlite::SqliteStore;
-use saga_tests::outside::{Accounts, accounts};
-use saga_tests::shipment::{Course, Shipment};
+use saga_tests::outside::accounts;
+use saga_tests::shipment::{Callers, Course, wrong};
 use saga_tests::{Folder, setting};
 
 /// One round: a fresh store and a fresh world, and so many shipments.
@@ -53,9 +53,9 @@ async fn a_process_that_is_killed_again_and_again_loses_nothing_and_does_nothing
 }
 
 async fn round(dice: &mut fastrand::Rng, kills_max: usize, counted: &mut Counted) {
-    let folder = Folder::new();
+    let (folder, mut callers) = (Folder::new(), Callers::new());
     while counted.kills < kills_max {
-        let mut worker = Worker::start(&folder);
+        let mut worker = Worker::start(&folder, &mut callers);
         tokio::time::sleep(Duration::from_millis(dice.u64(0..counted.life_max_millis()))).await;
         if worker.kill() {
             counted.kills += 1;
@@ -64,7 +64,7 @@ async fn round(dice: &mut fastrand::Rng, kills_max: usize, counted: &mut Counted
             break;
         }
     }
-    Worker::start(&folder).finish();
+    Worker::start(&folder, &mut callers).finish();
     let store = SqliteStore::open(folder.file("sagas.db")).await.unwrap();
     let accounts = accounts(&folder.file("world")).unwrap();
     let sagas = all(&store).await;
@@ -74,7 +74,7 @@ async fn round(dice: &mut fastrand::Rng, kills_max: usize, counted: &mut Counted
     for saga in sagas {
         let course = Course::of(saga.key.as_deref().unwrap().parse().unwrap());
         let journal = store.load(saga.id).await.unwrap();
-        let wrong = wrong(course, saga.id, &journal, &accounts);
+        let wrong = wrong(course, saga.id, &journal, &accounts, &callers);
         assert!(wrong.is_empty(), "{course:?} {}: {wrong:#?}\n{journal:#?}", saga.id);
         *counted.states.entry(saga.state).or_default() += 1;
         counted.claims += journal.iter().filter(|record| record.event.kind() == "claimed").count();
@@ -91,8 +91,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Starts it, and returns once it drives sagas.
-    fn start(folder: &Folder) -> Self {
+    /// Starts it, and returns once it drives sagas. Its name is entered among the callers of the world.
+    fn start(folder: &Folder, callers: &mut Callers) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_kill_worker"))
             .args([folder.file("sagas.db"), folder.file("world")])
             .arg(SHIPMENTS.to_string())
@@ -102,7 +102,10 @@ impl Worker {
         let mut ready = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         ready.read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "the process did not come up");
+        let ["ready", worker, caller] = *line.split_whitespace().collect::<Vec<_>>() else {
+            panic!("the process did not come up: `{line}`");
+        };
+        callers.insert(worker.parse().unwrap(), caller.to_owned());
         Self { process, _ready: ready }
     }
 
@@ -131,76 +134,4 @@ async fn count_under_way(folder: &Folder, counted: &mut Counted) {
     let states: Vec<SagaState> = all(&store).await.into_iter().map(|saga| saga.state).collect();
     counted.kills_forward += usize::from(states.contains(&SagaState::Running));
     counted.kills_backward += usize::from(states.contains(&SagaState::Compensating));
-}
-
-/// What is wrong with a shipment after all is over.
-fn wrong(course: Course, saga: SagaId, journal: &[Record], accounts: &Accounts) -> Vec<String> {
-    let definition = Shipment::definition();
-    let mut wrong: Vec<String> = invariants(definition, journal).iter().map(ToString::to_string).collect();
-    let state = match fold(definition, journal) {
-        Ok(state) => state,
-        Err(illegal) => return vec![illegal.to_string()],
-    };
-    let expected = match course {
-        Course::Well | Course::Mute => SagaState::Completed,
-        Course::NoVan | Course::Declined | Course::Silent => SagaState::Compensated,
-        Course::Jammed => SagaState::Stuck,
-    };
-    if state.saga_state() != expected {
-        wrong.push(format!("it is {}, and not {expected}: {:?}", state.saga_state(), state.stuck_reason()));
-    }
-    if expected == SagaState::Stuck && state.stuck_reason().is_none() {
-        wrong.push("it is parked without a reason".to_owned());
-    }
-    for (index, step) in definition.steps.iter().enumerate() {
-        let account = accounts.get(&(saga, step.name.to_string())).cloned().unwrap_or_default();
-        let mut say = |what: String| wrong.push(format!("`{}` {what}", step.name));
-        if account.effects.len() > 1 || account.undos.len() > 1 {
-            say(format!("came under several keys: {account:?}"));
-        }
-        if account.is_disordered {
-            say("was done again after its undo".to_owned());
-        }
-        for kind in ["step_completed", "step_compensated"] {
-            let count = recorded(journal, index, kind);
-            if count > 1 {
-                say(format!("is recorded {count} times as {kind}"));
-            }
-        }
-        if let Some(what) = against_world(&state, index, step.kind, account.effects.len(), account.stands) {
-            say(format!("{what}: {:?}, {account:?}", state.steps()[index].status));
-        }
-    }
-    wrong
-}
-
-fn recorded(journal: &[Record], step: usize, kind: &str) -> usize {
-    let by_operator = |event: &Event| {
-        matches!(
-            event,
-            Event::StepCompleted { by: By::Operator { .. }, .. }
-                | Event::StepCompensated { by: By::Operator { .. }, .. }
-        )
-    };
-    let of = |record: &&Record| record.event.kind() == kind && record.event.step() == Some(step);
-    journal.iter().filter(of).filter(|record| !by_operator(&record.event)).count()
-}
-
-fn against_world(
-    state: &State,
-    step: usize,
-    kind: StepKind,
-    effects: usize,
-    stands: bool,
-) -> Option<&'static str> {
-    match (state.saga_state(), state.steps()[step].status) {
-        (SagaState::Completed, _) if !stands => Some("left no effect, and the saga completed"),
-        (SagaState::Compensated, _) if stands => Some("stands, and the saga says that all is undone"),
-        (_, StepStatus::Done) if effects == 0 => Some("is recorded as done, and left no effect"),
-        (_, StepStatus::Undone | StepStatus::Failed) if stands => Some("is recorded as undone, and stands"),
-        (_, StepStatus::Done) if kind == StepKind::Pivot && !stands => {
-            Some("is the pivot, and does not stand")
-        }
-        _ => None,
-    }
 }

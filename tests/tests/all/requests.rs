@@ -85,3 +85,24 @@ async fn a_cancel_that_could_not_be_read_is_carried_out_later() {
     let outcome = timeout(secs(30), handle.outcome()).await.expect("the cancel is lost").unwrap();
     assert_eq!(outcome.state(), SagaState::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_while_the_last_is_carried_out_does_not_hinder_the_end() {
+    let (faults, trip) = (Faults::none(), Trip::default().with(TripStep::Pay, Mood::Silent));
+    let store = FaultyStore::new(std::sync::Arc::new(MemoryStore::new()), faults.clone());
+    let coordinator = Coordinator::builder(store).saga(trip).build().await.unwrap();
+    let parked = coordinator.start::<Trip>(1).await.unwrap();
+    assert_eq!(parked.outcome().await.unwrap().state(), SagaState::Stuck);
+    faults.hold("append");
+    coordinator.abandon(parked.id(), "first").await.unwrap();
+    // It is taken up, and given up; the second comes before that is recorded.
+    tokio::time::sleep(secs(1)).await;
+    coordinator.abandon(parked.id(), "second").await.unwrap();
+    faults.let_go();
+    let saga::Outcome::Failed(failed) = timeout(minutes(1), parked.outcome()).await.unwrap().unwrap() else {
+        panic!("not given up")
+    };
+    let left: Vec<&str> = failed.not_undone.iter().map(|left| left.step.as_str()).collect();
+    assert_eq!(left, ["hotel", "pay"]);
+    saga_tests::lawful_journal::<Trip>(&coordinator, parked.id()).await;
+}

@@ -105,6 +105,51 @@ async fn a_stale_owner_whose_append_got_no_answer_does_not_take_the_new_owners_f
     assert_eq!(steps(&worlds.1), ["hotel", "pay", "mail"]);
 }
 
+/// A worker that stands still between its claim and its look at the journal, until another one owns the saga.
+async fn overtaken_after_its_claim(
+    first: impl FnOnce(CoordinatorBuilder) -> CoordinatorBuilder,
+    second: Trip,
+) -> Outcome<u64> {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
+    let starter =
+        Coordinator::builder_shared(Arc::clone(&memory)).saga(Trip::default()).build().await.unwrap();
+    let options = StartOptions::new().delay(secs(1));
+    let saga = starter.start_with::<Trip>(1, options).await.unwrap().id();
+    starter.shutdown().await;
+    sleep(secs(2)).await;
+    faults.hold("load");
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = first(Coordinator::builder(store)).build().await.unwrap();
+    sleep(millis(1)).await;
+    let owner = async || memory.instance(saga).await.unwrap().unwrap().owner;
+    assert_eq!(owner().await, Some(first.worker()));
+    memory.retire(first.worker()).await.unwrap();
+    let second = Coordinator::builder_shared(Arc::clone(&memory)).saga(second).build().await.unwrap();
+    sleep(millis(1)).await;
+    assert_eq!(owner().await, Some(second.worker()));
+    faults.let_go();
+    outcome(&second.handle(saga)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_overtaken_after_its_claim_drives_nothing() {
+    let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
+    let (stale, current) = (slow(secs(10)), slow(minutes(1)));
+    let worlds = (stale.world.clone(), current.world.clone());
+    let outcome = overtaken_after_its_claim(|builder| builder.saga(stale), current).await;
+    assert_eq!(outcome, Outcome::Completed(4));
+    assert!(worlds.0.entries().is_empty(), "{:?}", worlds.0.entries());
+    let steps: Vec<_> = worlds.1.entries().into_iter().map(|entry| entry.step).collect();
+    assert_eq!(steps, ["hotel", "pay", "mail"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_overtaken_after_its_claim_parks_nothing() {
+    // It doesn't know the saga. What the store's only worker doesn't know, nobody does: it would be parked.
+    let slow = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(1)));
+    assert_eq!(overtaken_after_its_claim(|builder| builder, slow).await, Outcome::Completed(4));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_without_a_lease_claims_nothing() {
     let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(2)));

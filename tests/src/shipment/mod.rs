@@ -1,7 +1,8 @@
 //! The saga that is killed: steps that take a moment, two branches, a pivot that may get no answer, and services in
-//! a world outside of the process.
+//! a world outside of the process. All that a step tells is signed by the process that ran it.
 
-use std::path::PathBuf;
+mod verdict;
+
 use std::time::Duration;
 
 use saga::{StepContext, StepError, saga, step};
@@ -9,18 +10,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::outside::{Call, Outside};
 
+pub use verdict::{Callers, wrong};
+
 /// A shipment: goods are picked and a van is booked at the same time, all is packed, paid, and sent.
 #[derive(Debug)]
 #[saga(
-    steps(open -> (pick & book_van(open)) -> pack(open) -> pay(open) -> (send(open) & tell(open))),
+    steps(
+        open
+        -> (pick(input) & book_van(input))
+        -> pack(input)
+        -> pay(input)
+        -> (send(input) & tell(input))
+    ),
     retry = fixed(2, millis(5)),
     compensation = sequential(secs(30)).retry(fixed(2, millis(5))),
 )]
 pub struct Shipment {
     /// The world.
     pub outside: Outside,
-    /// Its file.
-    pub path: PathBuf,
+    /// How long it takes before a call, and after it: long enough that a kill hits attempts under way.
+    pub moment: Duration,
 }
 
 /// What is to become of a shipment.
@@ -52,54 +61,68 @@ impl Course {
     }
 }
 
-/// Long enough that a kill hits attempts under way.
-async fn a_moment() {
-    tokio::time::sleep(Duration::from_millis(3)).await;
+/// Who did it: the caller's name, as the output of each step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed(String);
+
+impl Shipment {
+    fn signed(&self) -> Signed {
+        Signed(self.outside.caller().to_owned())
+    }
+
+    /// What failed, and who says so.
+    fn says(&self, what: &str) -> String {
+        format!("{what}{SAID_BY}{}", self.outside.caller())
+    }
 }
 
-async fn served(cx: &StepContext<Shipment>) -> Result<(), StepError> {
-    a_moment().await;
-    cx.outside.enter(cx, Call::Effect)?;
-    a_moment().await;
+/// Between what failed, and who says so.
+const SAID_BY: &str = ", says ";
+
+async fn call(cx: &StepContext<Shipment>, call: Call) -> Result<(), StepError> {
+    tokio::time::sleep(cx.moment).await;
+    cx.outside.enter(cx, call)?;
+    tokio::time::sleep(cx.moment).await;
     Ok(())
+}
+
+async fn served(cx: &StepContext<Shipment>) -> Result<Signed, StepError> {
+    call(cx, Call::Effect).await?;
+    Ok(cx.signed())
 }
 
 async fn undone(cx: &StepContext<Shipment>) -> Result<(), StepError> {
-    a_moment().await;
-    cx.outside.enter(cx, Call::Undo)?;
-    a_moment().await;
-    Ok(())
+    call(cx, Call::Undo).await
 }
 
 #[step(compensate = close)]
-async fn open(cx: &StepContext<Shipment>, course: &Course) -> Result<Course, StepError> {
-    served(cx).await?;
-    Ok(*course)
+async fn open(cx: &StepContext<Shipment>, _course: &Course) -> Result<Signed, StepError> {
+    served(cx).await
 }
 
-async fn close(cx: &StepContext<Shipment>, _course: &Course) -> Result<(), StepError> {
+async fn close(cx: &StepContext<Shipment>, _opened: &Signed) -> Result<(), StepError> {
     undone(cx).await
 }
 
 /// Its undo takes no output, so a pick in doubt is undone too.
 #[step(compensate = put_back(course))]
-async fn pick(cx: &StepContext<Shipment>, course: &Course) -> Result<(), StepError> {
+async fn pick(cx: &StepContext<Shipment>, course: &Course) -> Result<Signed, StepError> {
     assert!(Course::ALL.contains(course));
     served(cx).await
 }
 
 async fn put_back(cx: &StepContext<Shipment>, course: &Course) -> Result<(), StepError> {
     if *course == Course::Jammed {
-        return Err(StepError::permanent("the shelf is gone"));
+        return Err(StepError::permanent(cx.says("the shelf is gone")));
     }
     undone(cx).await
 }
 
 #[step(compensate = send_van_home(course))]
-async fn book_van(cx: &StepContext<Shipment>, course: &Course) -> Result<(), StepError> {
+async fn book_van(cx: &StepContext<Shipment>, course: &Course) -> Result<Signed, StepError> {
     if *course == Course::NoVan {
-        a_moment().await;
-        return Err(StepError::business("NO_VAN", "all vans are out"));
+        tokio::time::sleep(cx.moment).await;
+        return Err(StepError::business("NO_VAN", cx.says("all vans are out")));
     }
     served(cx).await
 }
@@ -109,7 +132,7 @@ async fn send_van_home(cx: &StepContext<Shipment>, _course: &Course) -> Result<(
 }
 
 #[step(compensate = unpack(course))]
-async fn pack(cx: &StepContext<Shipment>, course: &Course) -> Result<(), StepError> {
+async fn pack(cx: &StepContext<Shipment>, course: &Course) -> Result<Signed, StepError> {
     assert_ne!(*course, Course::NoVan);
     served(cx).await
 }
@@ -119,28 +142,28 @@ async fn unpack(cx: &StepContext<Shipment>, _course: &Course) -> Result<(), Step
 }
 
 #[step(pivot, verify = find_payment)]
-async fn pay(cx: &StepContext<Shipment>, course: &Course) -> Result<(), StepError> {
+async fn pay(cx: &StepContext<Shipment>, course: &Course) -> Result<Signed, StepError> {
     match course {
-        Course::Declined | Course::Jammed => Err(StepError::business("DECLINED", "no funds")),
-        Course::Silent => Err(StepError::in_doubt("no answer")),
+        Course::Declined | Course::Jammed => Err(StepError::business("DECLINED", cx.says("no funds"))),
+        Course::Silent => Err(StepError::in_doubt(cx.says("no answer"))),
         Course::Mute => {
             served(cx).await?;
-            Err(StepError::in_doubt("no answer"))
+            Err(StepError::in_doubt(cx.says("no answer")))
         }
         Course::Well | Course::NoVan => served(cx).await,
     }
 }
 
-async fn find_payment(cx: &StepContext<Shipment>, _course: &Course) -> Result<Option<()>, StepError> {
-    Ok(Outside::has_effect(&cx.path, cx)?.then_some(()))
+async fn find_payment(cx: &StepContext<Shipment>, _course: &Course) -> Result<Option<Signed>, StepError> {
+    Ok(cx.outside.has_effect(cx)?.then(|| cx.signed()))
 }
 
 #[step(retriable)]
-async fn send(cx: &StepContext<Shipment>, _course: &Course) -> Result<(), StepError> {
+async fn send(cx: &StepContext<Shipment>, _course: &Course) -> Result<Signed, StepError> {
     served(cx).await
 }
 
 #[step(retriable)]
-async fn tell(cx: &StepContext<Shipment>, _course: &Course) -> Result<(), StepError> {
+async fn tell(cx: &StepContext<Shipment>, _course: &Course) -> Result<Signed, StepError> {
     served(cx).await
 }
