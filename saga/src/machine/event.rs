@@ -317,3 +317,16 @@ pub fn fold<'a>(
     }
     Ok(state)
 }
+
+/// Who owns the saga, as its journal says: the last who was named, unless it was given back, parked or ended since.
+pub(crate) fn owner(journal: &[Record]) -> Option<WorkerId> {
+    for Record { event, .. } in journal.iter().rev() {
+        match event {
+            Event::Claimed { worker } => return Some(*worker),
+            Event::SagaStarted(started) => return started.owner,
+            Event::Released { .. } | Event::Stuck { .. } | Event::Ended { .. } => return None,
+            _ => {}
+        }
+    }
+    None
+}

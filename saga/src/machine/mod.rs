@@ -16,6 +16,7 @@ mod verdict;
 
 pub use action::{Action, Situation, StepSet, Task};
 pub use apply::IllegalEvent;
+pub(crate) use event::owner;
 pub use event::{By, DecodeEventError, EVENT_VERSION, Event, Record, SagaStarted, Then, fold};
 pub use invariants::{Violation, invariant_rules, invariants, invariants_with};
 pub use report::{NotUndone, StuckReason};

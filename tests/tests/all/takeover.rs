@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use saga::machine::{Event, Record};
 use saga::policy::{hours, millis, minutes, secs};
 use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{
@@ -104,6 +105,50 @@ async fn a_stale_owner_whose_append_got_no_answer_does_not_take_the_new_owners_f
     let steps = |world: &Ledger| world.entries().into_iter().map(|entry| entry.step).collect::<Vec<_>>();
     assert_eq!(steps(&worlds.0), ["hotel"]);
     assert_eq!(steps(&worlds.1), ["hotel", "pay", "mail"]);
+}
+
+/// A worker over `memory` that is stopped right before it loads what it claimed, for longer than its lease: another
+/// claims it meanwhile. Returns what the stopped one did, and who claimed the saga, once it ended.
+async fn stopped_between_claim_and_load(lost_claim: bool) -> (Vec<String>, Vec<bool>) {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::new()), Faults::none());
+    let stopped = Trip::default();
+    let world = stopped.world.clone();
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = Coordinator::builder(store).saga(stopped).build().await.unwrap();
+    let saga = first.start_with::<Trip>(1, StartOptions::new().delay(secs(5))).await.unwrap().id();
+    if lost_claim {
+        sleep(millis(4_900)).await;
+        fail(&faults, &["claim"], Moment::After);
+    }
+    faults.hold("load");
+    sleep(secs(6)).await;
+    memory.retire(first.worker()).await.unwrap();
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(2)));
+    let second = Coordinator::builder_shared(Arc::clone(&memory)).saga(trip).build().await.unwrap();
+    sleep(secs(2)).await;
+    // It is woken up, and renews its lease before it does anything else.
+    memory.heartbeat(first.worker(), hours(1)).await.unwrap();
+    faults.let_go();
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
+    let journal = second.inspect::<Trip>(saga).await.unwrap().unwrap().journal;
+    let is_first = |record: &Record| match record.event {
+        Event::Claimed { worker } => Some(worker == first.worker()),
+        _ => None,
+    };
+    let did = world.entries().into_iter().map(|entry| entry.step).collect();
+    (did, journal.iter().filter_map(is_first).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_claimed_before_its_journal_was_read_is_left_to_them() {
+    let (did, claims) = stopped_between_claim_and_load(false).await;
+    assert_eq!((did, claims), (Vec::new(), vec![true, false]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_claimed_is_not_taken_for_the_rest_of_a_lost_claim() {
+    let (did, claims) = stopped_between_claim_and_load(true).await;
+    assert_eq!((did, claims), (Vec::new(), vec![true, false]));
 }
 
 #[tokio::test(start_paused = true)]
