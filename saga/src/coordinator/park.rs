@@ -7,13 +7,20 @@ use crate::store::{Append, HeadChange, StoreError};
 
 /// Parks the saga with this reason, at the end of its journal as it is now. Requests that wait are answered: a
 /// saga that cannot be driven can only be given up.
-pub(super) async fn park(inner: &Inner, saga: SagaId, reason: StuckReason) -> Result<(), StoreError> {
+pub(super) async fn park_as_is(inner: &Inner, saga: SagaId, reason: StuckReason) -> Result<(), StoreError> {
     let journal = inner.store.load(saga).await?;
+    // What another worker owns by now is theirs to drive.
+    if owner(&journal) == Some(inner.worker) { park(inner, saga, &journal, reason).await } else { Ok(()) }
+}
+
+/// Parks the saga at the end of this journal of it.
+pub(super) async fn park(
+    inner: &Inner,
+    saga: SagaId,
+    journal: &[Record],
+    reason: StuckReason,
+) -> Result<(), StoreError> {
     let requests = inner.store.requests(saga).await?;
-    // It may have ended, or another worker may drive it by now.
-    if owner(&journal) != Some(inner.worker) {
-        return Ok(());
-    }
     tracing::warn!(saga.id = %saga, code = reason.code().as_str(), %reason, "the saga is parked");
     let abandoned = requests.iter().find_map(|(_, request)| match request {
         Request::Abandon { note } => Some(note.clone()),
@@ -31,7 +38,7 @@ pub(super) async fn park(inner: &Inner, saga: SagaId, reason: StuckReason) -> Re
     if let Some(note) = abandoned {
         state = SagaState::Failed;
         events.push(Event::Abandoned { note });
-        events.push(Event::Ended { state, not_undone: left_behind(&journal) });
+        events.push(Event::Ended { state, not_undone: left_behind(journal) });
     }
     let append = Append {
         saga,

@@ -15,9 +15,7 @@ use super::park;
 use super::task::Task;
 use crate::engine::Signal;
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
-use crate::store::{
-    Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
-};
+use crate::store::{Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreResult, WakeUp, WakeUps};
 use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
@@ -177,7 +175,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
         return;
     }
     let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_again(saga) };
-    // The row is older than the journal: somebody may have claimed the saga between the two looks.
+    // Another may have claimed it since: then the number that follows is theirs.
     if owner(&journal) != Some(inner.worker) {
         return;
     }
@@ -226,34 +224,33 @@ async fn adopt_as(
     journal: StoreResult<Vec<Record>>,
 ) {
     let Some(live) = inner.live.enter(saga) else { return };
-    let taken_up = match journal {
-        // The lease may have run out since the claim, and another worker drives the saga now. The journal that we go
-        // on from holds their claim, so no append of ours would meet it.
-        Ok(journal) if owner(&journal) != Some(inner.worker) => {
-            inner.live.leave(saga, &live);
-            return live.set_rest(super::live::Rest::HandedOver);
-        }
-        Ok(journal) => take_up(inner, saga, &journal),
-        Err(StoreError::Broken { problem }) => {
-            Err(StuckReason::Undecodable { what: "an event".to_owned(), message: problem })
-        }
+    let let_go = || {
+        inner.live.leave(saga, &live);
+        live.set_rest(super::live::Rest::HandedOver);
+    };
+    let journal = match journal {
+        Ok(journal) => journal,
         Err(error) => {
             tracing::warn!(saga.id = %saga, %error, "a claimed saga cannot be read; it is tried again");
-            inner.live.leave(saga, &live);
-            live.set_rest(super::live::Rest::HandedOver);
+            let_go();
             return inner.adopt_again(saga);
         }
     };
-    match taken_up {
+    // A process that was stopped after its claim for longer than its lease finds the next owner's in the journal.
+    // Driving on from there would go past the fence: it would use the numbers that are theirs.
+    if owner(&journal) != Some(inner.worker) {
+        tracing::warn!(saga.id = %saga, "another worker claimed the saga before this one read its journal");
+        return let_go();
+    }
+    match take_up(inner, saga, &journal) {
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
             live.mailbox.send(Signal::Requests);
             taken_up.task(saga, place).spawn(inner, live);
         }
         Err(reason) => {
-            inner.live.leave(saga, &live);
-            live.set_rest(super::live::Rest::HandedOver);
-            if let Err(error) = park::park(inner, saga, reason).await {
+            let_go();
+            if let Err(error) = park::park(inner, saga, &journal, reason).await {
                 tracing::warn!(saga.id = %saga, %error, "a saga cannot be parked; it is tried again");
                 inner.adopt_again(saga);
             }

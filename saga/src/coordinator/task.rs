@@ -141,7 +141,7 @@ async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool
         Halt::Illegal(illegal) => {
             tracing::error!(saga.id = %id, %illegal, "an event did not fit; the saga is parked");
             let reason = StuckReason::IllegalJournal { message: illegal.to_string() };
-            park::park(inner, id, reason).await.is_err()
+            park::park_as_is(inner, id, reason).await.is_err()
         }
     }
 }

@@ -5,10 +5,9 @@
 //! and hands the lead to the first of those who came meanwhile, who writes all of them in one batch.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use tokio::sync::oneshot;
-
+use super::sync::{Mutex, MutexGuard, oneshot};
 use crate::Timestamp;
 use crate::store::{Append, BoxFuture, Refusal, Store, StoreError, StoreResult};
 
@@ -216,7 +215,11 @@ impl Drop for Lead<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, saga_loom))]
+#[path = "interleavings.rs"]
+mod interleavings;
+
+#[cfg(all(test, not(saga_loom)))]
 mod tests {
     use std::future::Future;
     use std::pin::pin;

@@ -10,6 +10,7 @@ mod mailbox;
 mod observer;
 mod run;
 mod running;
+mod sync;
 mod trace;
 
 pub(crate) use committer::Committer;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use saga::machine::{Event, Record};
 use saga::policy::{hours, millis, minutes, secs};
 use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{Coordinator, CoordinatorBuilder, Outcome, SagaHandle, StartError, StartOptions, Store};
@@ -148,6 +149,42 @@ async fn a_worker_that_was_overtaken_after_its_claim_parks_nothing() {
     // It doesn't know the saga. What the store's only worker doesn't know, nobody does: it would be parked.
     let slow = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(1)));
     assert_eq!(overtaken_after_its_claim(|builder| builder, slow).await, Outcome::Completed(4));
+}
+
+/// A worker over `memory` that is stopped right before it loads what it claimed, for longer than its lease: another
+/// claims it meanwhile. Returns what the stopped one did, and who claimed the saga, once it ended.
+async fn stopped_after_a_lost_claim() -> (Vec<String>, Vec<bool>) {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
+    let stopped = Trip::default();
+    let world = stopped.world.clone();
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first = Coordinator::builder(store).saga(stopped).build().await.unwrap();
+    let saga = first.start_with::<Trip>(1, StartOptions::new().delay(secs(5))).await.unwrap().id();
+    sleep(millis(4_900)).await;
+    fail(&faults, &["claim"], Moment::After);
+    faults.hold("load");
+    sleep(secs(6)).await;
+    memory.retire(first.worker()).await.unwrap();
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(minutes(2)));
+    let second = Coordinator::builder_shared(Arc::clone(&memory)).saga(trip).build().await.unwrap();
+    sleep(secs(2)).await;
+    // It is woken up, and renews its lease before it does anything else.
+    memory.heartbeat(first.worker(), hours(1)).await.unwrap();
+    faults.let_go();
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
+    let journal = second.inspect::<Trip>(saga).await.unwrap().unwrap().journal;
+    let is_first = |record: &Record| match record.event {
+        Event::Claimed { worker } => Some(worker == first.worker()),
+        _ => None,
+    };
+    let did = world.entries().into_iter().map(|entry| entry.step).collect();
+    (did, journal.iter().filter_map(is_first).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_claimed_is_not_taken_for_the_rest_of_a_lost_claim() {
+    let (did, claims) = stopped_after_a_lost_claim().await;
+    assert_eq!((did, claims), (Vec::new(), vec![true, false]));
 }
 
 #[tokio::test(start_paused = true)]
