@@ -1,16 +1,13 @@
 //! Events reach a stream: in order, whatever is killed on the way; duplicates only by id.
 
-#[path = "../../saga-nats/tests/common/mod.rs"]
-mod load;
-
+use std::future::ready;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use load::{Order, Server, in_chaos, settled};
-use saga::store::BoxFuture;
 use saga::testing::check_delivered;
 use saga::{Coordinator, EventFilter, MemoryStore, SagaId};
 use saga_redis::StreamPublisher;
+use saga_test_brokers::{Order, Server, in_chaos, settled};
 
 fn main() -> ExitCode {
     let service = saga_test_services::redis();
@@ -70,12 +67,7 @@ async fn killed_servers_and_publishers_lose_nothing(_: String) {
         command
     });
     let url = format!("redis://127.0.0.1:{}", server.port());
-    let connect = {
-        let url = url.clone();
-        move || -> BoxFuture<'static, StreamPublisher> {
-            Box::pin(std::future::ready(StreamPublisher::new(&url, "events").unwrap()))
-        }
-    };
+    let connect = || ready(StreamPublisher::new(&url, "events").unwrap());
     let (_server, store) = in_chaos(server, 8, connect).await;
     let ids = ids(&entries(&url, "events").await);
     check_delivered(&*store, &ids).await.unwrap();

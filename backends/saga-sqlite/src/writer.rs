@@ -5,6 +5,7 @@
 //! runtime that shuts down waits for the commit.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -170,7 +171,7 @@ impl Writer {
     }
 }
 
-/// A writer at work. If it is dropped before it is over, its runtime is going down or a call panicked.
+/// A writer at work. If it is dropped before it is over, its runtime is going down.
 struct Run {
     shared: Arc<Shared>,
     is_over: bool,
@@ -190,7 +191,11 @@ impl Run {
                 queue.jobs.drain(..count).collect()
             };
             match lock(&self.shared.session).as_mut() {
-                Some(session) => self.shared.commit(session, jobs),
+                // A call that panics takes its batch down with it, whose callers hear that nobody knows; those who wait
+                // go on. Its transaction was rolled back as it was dropped.
+                Some(session) => {
+                    _ = catch_unwind(AssertUnwindSafe(|| self.shared.commit(session, jobs)));
+                }
                 None => jobs.drain(..).for_each(|job| {
                     job.answer(Some(StoreError::unavailable("the store is closed")));
                 }),

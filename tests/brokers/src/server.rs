@@ -1,0 +1,95 @@
+//! A broker of a test's own.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use saga::SagaId;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+/// A broker of a test's own, at a port and in a folder of its own, which are gone with it.
+pub struct Server {
+    folder: PathBuf,
+    port: u16,
+    command: Box<Start>,
+    child: Option<Child>,
+}
+
+/// What starts a broker, with its data in the folder, at the port.
+type Start = dyn Fn(&Path, u16) -> Command + Send + Sync;
+
+/// How long a broker has until it listens.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+impl Server {
+    /// A broker that `command` starts, with its data in the folder and at the port that it is given. It does not run
+    /// yet.
+    pub fn new(command: impl Fn(&Path, u16) -> Command + Send + Sync + 'static) -> Self {
+        let folder = std::env::temp_dir().join(format!("saga-broker-{}", SagaId::new()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        Self { folder, port, command: Box::new(command), child: None }
+    }
+
+    /// Where it listens, on this machine.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns once it listens.
+    ///
+    /// # Panics
+    ///
+    /// It panics where the broker's program is missing, or does not listen within a minute.
+    pub async fn start(&mut self) {
+        let mut command = (self.command)(&self.folder, self.port);
+        // Some are a script that starts the broker: all of them go together.
+        command.process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        self.child = Some(command.spawn().unwrap());
+        let until = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert!(Instant::now() < until, "the broker does not listen on port {}", self.port);
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Kills it as a crash would; what it kept in its folder stays.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            kill_group(&child);
+            child.wait().await.unwrap();
+        }
+    }
+}
+
+/// Kills a broker and all that it started.
+fn kill_group(child: &Child) {
+    if let Some(group) = child.id() {
+        _ = std::process::Command::new("kill").args(["-9", "--", &format!("-{group}")]).status();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &self.child {
+            kill_group(child);
+        }
+        _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("folder", &self.folder)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
