@@ -145,7 +145,7 @@ const RULES: &[Rule] = &[
     // Who may write what, when.
     of_journal("end_is_last", "nothing follows `ended`", order::end_is_last),
     of_journal("owned", "only an owner writes: what was released, parked or never owned is claimed first", order::owned),
-    of_journal("released_at_rest", "a saga is released only with nothing under way", order::released_at_rest),
+    rule("released_at_rest", "a saga is released only with nothing under way", order::released_at_rest),
     of_journal("stuck_rests", "a stuck saga rests until an operator moves it", order::stuck_rests),
     of_journal("operator_when_stuck", "an operator moves only a stuck saga", order::operator_when_stuck),
     of_journal("given_up", "a saga that was given up only ends", order::given_up),
