@@ -1,8 +1,9 @@
 //! A secret that a saga carries is found nowhere outside: not in logs at TRACE, not in events, not in errors, not in the
 //! store's bytes. And a saga whose key is missing is parked with what to do.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 
 use saga::policy::{minutes, secs};
 use saga::store::{JournalStore, QueryStore, Store};
@@ -82,13 +83,23 @@ fn card() -> Card {
     Card { number: SECRET.to_owned() }
 }
 
-/// Writes down all that is traced, at every level.
-#[derive(Clone, Default)]
-struct Listener(Arc<Mutex<String>>);
+thread_local! {
+    static HEARD: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Writes down all that is traced, at every level, for each thread by itself: a test and its sagas run on one. It is the
+/// program's only subscriber, for what one thread wants of an event is kept for all.
+struct Listener;
 
 impl Listener {
-    fn heard(&self) -> String {
-        self.0.lock().unwrap().clone()
+    fn listen() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| tracing::subscriber::set_global_default(Self).unwrap());
+        HEARD.take();
+    }
+
+    fn heard() -> String {
+        HEARD.with_borrow(Clone::clone)
     }
 
     fn write(&self, what: &str, record: impl FnOnce(&mut dyn Visit)) {
@@ -98,10 +109,11 @@ impl Listener {
                 write!(self.0, " {field}={value:?}").unwrap();
             }
         }
-        let mut text = self.0.lock().unwrap();
-        text.push_str(what);
-        record(&mut Fields(&mut text));
-        text.push('\n');
+        HEARD.with_borrow_mut(|text| {
+            text.push_str(what);
+            record(&mut Fields(text));
+            text.push('\n');
+        });
     }
 }
 
@@ -149,8 +161,7 @@ fn is_in(bytes: &[u8]) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_is_found_nowhere_outside() {
-    let listener = Listener::default();
-    let guard = tracing::subscriber::set_default(listener.clone());
+    Listener::listen();
     let store = Arc::new(MemoryStore::new());
     let app = coordinator(&store, encrypted(ring("k1", 1)), true).await;
     let mut events = app.subscribe(EventFilter::all());
@@ -165,10 +176,9 @@ async fn a_secret_is_found_nowhere_outside() {
     while let Some(event) = events.next().await {
         writeln!(told, "{event:?}").unwrap();
     }
-    drop(guard);
 
     let (text, bytes) = stored(&store, store.list(&SagaFilter::new()).await.unwrap().sagas[0].id).await;
-    for (whole, what) in [(&listener.heard(), "attempt"), (&told, "StepFailed"), (&text, "step_failed")] {
+    for (whole, what) in [(&Listener::heard(), "attempt"), (&told, "StepFailed"), (&text, "step_failed")] {
         assert!(whole.contains(what), "nothing was heard of `{what}` in\n{whole}");
         assert!(!whole.contains(SECRET), "{whole}");
     }
@@ -231,15 +241,14 @@ async fn a_saga_whose_key_is_missing_is_parked_with_what_to_do_and_goes_on_once_
 async fn a_changed_type_parks_the_saga_without_a_word_of_the_payload() {
     let store = Arc::new(MemoryStore::new());
     let id = waiting(&store, ring("k1", 1)).await;
-    let listener = Listener::default();
-    let _guard = tracing::subscriber::set_default(listener.clone());
+    Listener::listen();
     let builder = Coordinator::builder_shared(Arc::clone(&store) as Arc<dyn Store>);
     let app = builder.codec(encrypted(ring("k1", 1))).saga(changed::Purchase).build().await.unwrap();
     let Outcome::Stuck(reason) = app.handle::<changed::Purchase>(id).outcome().await.unwrap() else {
         panic!("not parked")
     };
     assert!(reason.to_string().contains("SAGA_CODEC_INNER"), "{reason}");
-    let whole = format!("{reason} {reason:?} {} {}", listener.heard(), stored(&store, id).await.0);
+    let whole = format!("{reason} {reason:?} {} {}", Listener::heard(), stored(&store, id).await.0);
     assert!(whole.contains("the saga is parked") && !whole.contains("4111"), "{whole}");
 }
 
