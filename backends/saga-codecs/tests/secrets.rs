@@ -102,7 +102,7 @@ impl Listener {
         HEARD.with_borrow(Clone::clone)
     }
 
-    fn write(&self, what: &str, record: impl FnOnce(&mut dyn Visit)) {
+    fn write(what: &str, record: impl FnOnce(&mut dyn Visit)) {
         struct Fields<'a>(&'a mut String);
         impl Visit for Fields<'_> {
             fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
@@ -123,18 +123,18 @@ impl Subscriber for Listener {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.write(span.metadata().name(), |visit| span.record(visit));
+        Self::write(span.metadata().name(), |visit| span.record(visit));
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        self.write("record", |visit| values.record(visit));
+        Self::write("record", |visit| values.record(visit));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        self.write(event.metadata().target(), |visit| event.record(visit));
+        Self::write(event.metadata().target(), |visit| event.record(visit));
     }
 
     fn enter(&self, _: &Id) {}
