@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::FailureKind;
 use crate::engine::Observed;
+use crate::instruments::Instruments;
 use crate::machine::{Event, SagaState, Then};
 
 /// What a coordinator counted since it was built. Only its own work: other processes have their own.
@@ -72,9 +73,9 @@ impl Metrics {
     }
 }
 
-/// The counters behind [`Metrics`].
-#[derive(Debug, Default)]
+/// The counters behind [`Metrics`], and those of the recorder.
 pub(crate) struct Counters {
+    pub(crate) instruments: Instruments,
     started: AtomicU64,
     ended: [AtomicU64; SagaState::ALL.len()],
     stuck: AtomicU64,
@@ -88,7 +89,24 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn new(instruments: Instruments) -> Self {
+        Self {
+            instruments,
+            started: AtomicU64::default(),
+            ended: Default::default(),
+            stuck: AtomicU64::default(),
+            duration_micros: AtomicU64::default(),
+            claims: AtomicU64::default(),
+            steps_completed: AtomicU64::default(),
+            attempts: Default::default(),
+            retries: AtomicU64::default(),
+            steps_compensated: AtomicU64::default(),
+            undo_attempts_failed: AtomicU64::default(),
+        }
+    }
+
     pub(crate) fn count(&self, observed: &Observed<'_>) {
+        self.instruments.count(observed.definition, (observed.started_at, observed.at), observed.event);
         match observed.event {
             Event::SagaStarted(_) => add(&self.started, 1),
             Event::Claimed { .. } => add(&self.claims, 1),
@@ -116,6 +134,7 @@ impl Counters {
     /// A saga of this process was taken over, or over again.
     pub(crate) fn count_claim(&self) {
         add(&self.claims, 1);
+        self.instruments.count_claim();
     }
 
     fn count_retry(&self, then: Then) {
