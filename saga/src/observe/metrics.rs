@@ -3,13 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::FailureKind;
 use crate::engine::Observed;
 use crate::instruments::Instruments;
 use crate::machine::{Event, SagaState, Then};
 
 /// What a coordinator counted since it was built. Only its own work: other processes have their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Its JSON, for a probe, is in `docs/metrics.md`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Sagas recorded.
@@ -29,6 +33,7 @@ pub struct Metrics {
     /// Sagas driven now.
     pub sagas_active: u64,
     /// The time from record to end of all sagas that ended, added up.
+    #[serde(rename = "saga_duration_total_seconds", serialize_with = "as_seconds")]
     pub saga_duration_total: Duration,
     /// Takeovers of sagas that were recorded earlier.
     pub claims: u64,
@@ -175,4 +180,9 @@ fn add(counter: &AtomicU64, count: u64) {
 
 fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+/// A duration in JSON.
+pub(super) fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
 }
