@@ -72,6 +72,8 @@ mod outcome;
 
 pub mod store;
 
+mod instruments;
+
 mod engine;
 
 mod observe;

@@ -13,10 +13,12 @@ use super::live::LiveSagas;
 use super::publishers::Publishers;
 use super::registry::Registry;
 use crate::engine::{Committer, Observed, Observer, Signal};
+use crate::instruments::{Instruments, Stopwatch};
+use crate::machine::Task;
 use crate::observe::{Counters, Handler, Hub, Metrics};
 use crate::policy::Defaults;
 use crate::store::{Clock, Store};
-use crate::{Codec, SagaId, Timestamp, WorkerId};
+use crate::{Codec, Definition, SagaId, Timestamp, WorkerId};
 
 /// The limits of a coordinator.
 #[derive(Debug, Clone)]
@@ -81,6 +83,7 @@ impl Inner {
         clock: Clock,
         publishers: Publishers,
     ) -> Self {
+        let counters = Counters::new(Instruments::new(registry.iter()));
         Self {
             worker: WorkerId::new(),
             committer: Committer::new(Arc::clone(&store)),
@@ -94,7 +97,7 @@ impl Inner {
             limits,
             live: LiveSagas::default(),
             hub: Hub::default(),
-            counters: Counters::default(),
+            counters,
             handlers: Mutex::default(),
             publishers,
             claim_soon: Arc::default(),
@@ -189,5 +192,9 @@ impl Observer for Inner {
         self.counters.count(&observed);
         self.hub.send(observed);
         self.publishers.tell();
+    }
+
+    fn attempt_took(&self, definition: &Definition, of: (usize, Task), since: Stopwatch) {
+        self.counters.instruments.attempt_took(definition, of, since);
     }
 }

@@ -10,6 +10,7 @@ use super::start::StartError;
 use crate::SagaId;
 use crate::engine::{Mailbox, Signal};
 use crate::id_map::IdMap;
+use crate::instruments::ActiveSagas;
 use crate::machine::State;
 
 /// One saga that is driven: how it is reached, and what its waiters hear.
@@ -75,10 +76,10 @@ impl Live {
 }
 
 /// All of them, by id.
-#[derive(Debug)]
 pub(crate) struct LiveSagas {
     shards: Box<[Mutex<Shard>]>,
     count: AtomicUsize,
+    active: ActiveSagas,
     pub(crate) emptied: Notify,
 }
 
@@ -91,6 +92,7 @@ impl Default for LiveSagas {
         Self {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             count: AtomicUsize::new(0),
+            active: ActiveSagas::new(),
             emptied: Notify::new(),
         }
     }
@@ -106,6 +108,7 @@ impl LiveSagas {
         }
         shard.insert(saga, Arc::clone(&live));
         self.count.fetch_add(1, Ordering::AcqRel);
+        self.active.entered();
         Some(live)
     }
 
@@ -115,6 +118,7 @@ impl LiveSagas {
         if shard.get(&saga).is_some_and(|entered| Arc::ptr_eq(entered, live)) {
             shard.remove(&saga);
             drop(shard);
+            self.active.left();
             if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
                 self.emptied.notify_waiters();
             }

@@ -77,6 +77,11 @@ impl Registry {
         self.by_name.get(name)
     }
 
+    /// All definitions.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Definition> {
+        self.by_name.values().map(|registered| registered.definition())
+    }
+
     /// All definitions, by name.
     pub(crate) fn definitions(&self) -> HashMap<String, &'static Definition> {
         self.by_name.iter().map(|(name, registered)| (name.clone(), registered.definition())).collect()

@@ -133,6 +133,7 @@ async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool
             true
         }
         Halt::Recording(Recording::Fenced) => {
+            inner.counters.instruments.count_lease_loss();
             tracing::warn!(saga.id = %id, "another worker took the saga over");
             // Or this one: its lease had run out, and it claimed its own saga. Who owns it is looked up.
             true

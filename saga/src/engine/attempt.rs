@@ -11,6 +11,7 @@ use tracing::Span;
 use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::trace;
 use crate::context::Attempt;
+use crate::instruments::Stopwatch;
 use crate::machine::Task;
 use crate::store::BoxFuture;
 use crate::{ErrorCode, StepError};
@@ -21,6 +22,8 @@ pub(super) struct AttemptOf {
     pub(super) step: usize,
     pub(super) task: Task,
     pub(super) number: u32,
+    /// When it was polled first.
+    pub(super) since: Stopwatch,
 }
 
 /// What came of a beginning.
@@ -104,6 +107,7 @@ impl<'a> Underway<'a> {
             let future = queued.flow.attempt(self.of.step, self.of.task, &self.told, None);
             // The semaphore is never closed; if it were, the attempt runs without a worker's permit.
             self.stage = Stage::Active { future, _worker: worker.ok() };
+            self.of.since = Stopwatch::start();
         }
         let Stage::Active { future, .. } = &mut self.stage else { return Poll::Pending };
         let poll = poll_attempt(future, &self.span, cx);

@@ -9,7 +9,8 @@ use std::sync::{Arc, PoisonError};
 
 use super::sync::{Mutex, MutexGuard, oneshot};
 use crate::Timestamp;
-use crate::store::{Append, BoxFuture, Refusal, Store, StoreError, StoreResult};
+use crate::instruments::Commits;
+use crate::store::{Append, Refusal, Store, StoreError, StoreResult};
 
 /// What the store said to one append.
 pub(crate) type Answer = StoreResult<Result<Timestamp, Refusal>>;
@@ -23,6 +24,7 @@ pub(crate) struct Committer {
     /// Whether the last batch was of more than one append.
     was_shared: AtomicBool,
     stats: CommitStats,
+    instruments: Commits,
 }
 
 /// What has been written so far.
@@ -64,6 +66,7 @@ impl Committer {
             queue: Mutex::default(),
             was_shared: AtomicBool::new(false),
             stats: CommitStats::default(),
+            instruments: Commits::new(),
         }
     }
 
@@ -148,14 +151,14 @@ impl Committer {
     }
 
     /// Writes `append` at once, with nothing else.
-    pub(super) fn write_one<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Answer> {
+    pub(super) fn write_one<'a>(&'a self, append: &'a Append) -> impl Future<Output = Answer> + Send + 'a {
         self.count(1);
-        self.store.append_one(append)
+        self.instruments.timed(1, self.store.append_one(append))
     }
 
     async fn write(&self, batch: &[Append]) -> Vec<Answer> {
         self.count(batch.len());
-        match self.store.append(batch).await {
+        match self.instruments.timed(batch.len(), self.store.append(batch)).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) => {
                 // One error for all of them: each reads back for itself what became of its append.

@@ -15,6 +15,7 @@ use super::mailbox::{Mailbox, Signal};
 use super::running::Running;
 use super::trace::StepSpans;
 use crate::context::{Attempt, SagaScope};
+use crate::instruments::Stopwatch;
 use crate::machine::{Action, By, Event, IllegalEvent, Situation, State, Task, verdict};
 use crate::policy::Defaults;
 use crate::store::Clock;
@@ -137,7 +138,7 @@ impl<'a> Driver<'a> {
                     self.draft(&mut drive, event)?;
                 }
                 Action::Attempt { step, number, task } => {
-                    let of = AttemptOf { step, task, number };
+                    let of = AttemptOf { step, task, number, since: Stopwatch::start() };
                     self.draft_start(&mut drive, &of)?;
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
@@ -197,6 +198,8 @@ impl<'a> Driver<'a> {
         of: &AttemptOf,
         cx: &mut Context<'_>,
     ) -> Result<(), IllegalEvent> {
+        // The commit of its start may have taken a while.
+        let of = &AttemptOf { since: Stopwatch::start(), ..*of };
         let step = &self.definition.steps[of.step];
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),
@@ -273,9 +276,14 @@ impl<'a> Driver<'a> {
     fn attempt_ended(
         &self,
         drive: &mut Drive<'a, '_>,
-        &AttemptOf { step, task, number: attempt }: &AttemptOf,
+        &AttemptOf { step, task, number: attempt, since }: &AttemptOf,
         outcome: AttemptOutcome,
     ) -> Result<(), IllegalEvent> {
+        if cfg!(feature = "metrics")
+            && let Journal::Durable(journal) = &self.journal
+        {
+            journal.observer.attempt_took(self.definition, (step, task), since);
+        }
         let event = match outcome {
             Ok(payload) => match (task, payload) {
                 (Task::Execute, payload) => {

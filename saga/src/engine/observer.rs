@@ -1,6 +1,7 @@
 //! Who hears of what a saga did.
 
-use crate::machine::Event;
+use crate::instruments::Stopwatch;
+use crate::machine::{Event, Task};
 use crate::{Definition, Labels, SagaId, Timestamp};
 
 /// An event that the store took.
@@ -19,4 +20,7 @@ pub(crate) struct Observed<'a> {
 /// Hears of each event right after the store took it; must be quick, and never fail.
 pub(crate) trait Observer: Send + Sync {
     fn observe(&self, observed: Observed<'_>);
+
+    /// Hears that an attempt of this task of a step has ended.
+    fn attempt_took(&self, definition: &Definition, of: (usize, Task), since: Stopwatch);
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::store::Counts;
 
-/// What a probe wants to know.
+/// What a probe wants to know. Its JSON is in `docs/metrics.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -15,6 +15,7 @@ pub struct Health {
     /// What the store said instead of an answer.
     pub store_error: Option<String>,
     /// How long the last heartbeat is ago; at more than the lease, others take this worker's sagas.
+    #[serde(rename = "last_heartbeat_age_seconds", serialize_with = "super::metrics::as_seconds")]
     pub last_heartbeat_age: Duration,
     /// Sagas that this process drives now.
     pub active: usize,

@@ -3,12 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::FailureKind;
 use crate::engine::Observed;
+use crate::instruments::Instruments;
 use crate::machine::{Event, SagaState, Then};
 
 /// What a coordinator counted since it was built. Only its own work: other processes have their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Its JSON, for a probe, is in `docs/metrics.md`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Sagas recorded.
@@ -28,6 +33,7 @@ pub struct Metrics {
     /// Sagas driven now.
     pub sagas_active: u64,
     /// The time from record to end of all sagas that ended, added up.
+    #[serde(rename = "saga_duration_total_seconds", serialize_with = "as_seconds")]
     pub saga_duration_total: Duration,
     /// Takeovers of sagas that were recorded earlier.
     pub claims: u64,
@@ -72,9 +78,9 @@ impl Metrics {
     }
 }
 
-/// The counters behind [`Metrics`].
-#[derive(Debug, Default)]
+/// The counters behind [`Metrics`], and those of the recorder.
 pub(crate) struct Counters {
+    pub(crate) instruments: Instruments,
     started: AtomicU64,
     ended: [AtomicU64; SagaState::ALL.len()],
     stuck: AtomicU64,
@@ -88,7 +94,24 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn new(instruments: Instruments) -> Self {
+        Self {
+            instruments,
+            started: AtomicU64::default(),
+            ended: Default::default(),
+            stuck: AtomicU64::default(),
+            duration_micros: AtomicU64::default(),
+            claims: AtomicU64::default(),
+            steps_completed: AtomicU64::default(),
+            attempts: Default::default(),
+            retries: AtomicU64::default(),
+            steps_compensated: AtomicU64::default(),
+            undo_attempts_failed: AtomicU64::default(),
+        }
+    }
+
     pub(crate) fn count(&self, observed: &Observed<'_>) {
+        self.instruments.count(observed.definition, (observed.started_at, observed.at), observed.event);
         match observed.event {
             Event::SagaStarted(_) => add(&self.started, 1),
             Event::Claimed { .. } => add(&self.claims, 1),
@@ -116,6 +139,7 @@ impl Counters {
     /// A saga of this process was taken over, or over again.
     pub(crate) fn count_claim(&self) {
         add(&self.claims, 1);
+        self.instruments.count_claim();
     }
 
     fn count_retry(&self, then: Then) {
@@ -156,4 +180,9 @@ fn add(counter: &AtomicU64, count: u64) {
 
 fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+/// A duration in JSON.
+pub(super) fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
 }

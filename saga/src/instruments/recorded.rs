@@ -1,0 +1,228 @@
+//! The handles of a coordinator.
+
+use std::array;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use tokio::time::Instant;
+
+use super::catalog;
+use super::steps::{StepInstruments, TaskInstruments};
+use crate::machine::{By, Event, SagaState, Task, Then};
+use crate::{Definition, FailureKind, Timestamp};
+
+/// What is counted from events.
+pub(crate) struct Instruments {
+    /// With the address of each definition, and in its order: the events of a saga come with that very definition.
+    definitions: Box<[(usize, DefinitionInstruments)]>,
+    claims: Counter,
+    lease_losses: Counter,
+}
+
+struct DefinitionInstruments {
+    started: Counter,
+    stuck: Counter,
+    /// By [`SagaState`]; `None` for those that are no end.
+    ends: [Option<End>; SagaState::ALL.len()],
+    steps: Box<[StepInstruments]>,
+}
+
+struct End {
+    ended: Counter,
+    duration: Histogram,
+}
+
+impl Instruments {
+    /// Fetches the handles from the recorder of this moment.
+    pub(crate) fn new(definitions: impl Iterator<Item = &'static Definition>) -> Self {
+        catalog::describe();
+        let mut definitions: Box<[_]> = definitions
+            .map(|definition| (address(definition), DefinitionInstruments::new(definition)))
+            .collect();
+        definitions.sort_by_key(|(address, _)| *address);
+        Self {
+            definitions,
+            claims: counter!(catalog::CLAIMS.name),
+            lease_losses: counter!(catalog::LEASE_LOSSES.name),
+        }
+    }
+
+    /// Counts an event of a saga that was recorded, and of which this was, at these times.
+    pub(crate) fn count(
+        &self,
+        definition: &Definition,
+        (started_at, at): (Timestamp, Timestamp),
+        event: &Event,
+    ) {
+        if matches!(event, Event::Claimed { .. }) {
+            self.count_claim();
+        } else if let Some(of) = self.of(definition) {
+            of.count((started_at, at), event);
+        }
+    }
+
+    pub(crate) fn count_claim(&self) {
+        self.claims.increment(1);
+    }
+
+    pub(crate) fn count_lease_loss(&self) {
+        self.lease_losses.increment(1);
+    }
+
+    pub(crate) fn attempt_took(
+        &self,
+        definition: &Definition,
+        (step, task): (usize, Task),
+        since: Stopwatch,
+    ) {
+        if let Some(task) = self.of(definition).and_then(|of| of.task(step, task)) {
+            task.took(since);
+        }
+    }
+
+    fn of(&self, definition: &Definition) -> Option<&DefinitionInstruments> {
+        let place =
+            self.definitions.binary_search_by_key(&address(definition), |(address, _)| *address).ok()?;
+        Some(&self.definitions[place].1)
+    }
+}
+
+fn address(definition: &Definition) -> usize {
+    std::ptr::from_ref(definition).addr()
+}
+
+impl DefinitionInstruments {
+    fn new(definition: &'static Definition) -> Self {
+        let name: &'static str = &definition.name;
+        let end = |state: SagaState| {
+            let labels = [("definition", name), ("state", state.as_str())];
+            state.is_ended().then(|| End {
+                ended: counter!(catalog::SAGAS_ENDED.name, &labels),
+                duration: histogram!(catalog::SAGA_DURATION.name, &labels),
+            })
+        };
+        let mut ends = array::from_fn(|_| None);
+        for state in SagaState::ALL {
+            ends[state as usize] = end(state);
+        }
+        Self {
+            started: counter!(catalog::SAGAS_STARTED.name, "definition" => name),
+            stuck: counter!(catalog::SAGAS_STUCK.name, "definition" => name),
+            ends,
+            steps: definition.steps.iter().map(|step| StepInstruments::new(name, step)).collect(),
+        }
+    }
+
+    fn count(&self, (started_at, at): (Timestamp, Timestamp), event: &Event) {
+        match event {
+            Event::SagaStarted(_) => self.started.increment(1),
+            Event::StepCompleted { step, by: By::Execution, .. } => self.done(*step, Task::Execute),
+            Event::StepCompleted { step, by: By::Verification, .. } => self.done(*step, Task::Verify),
+            Event::StepCompensated { step, by: By::Execution, .. } => self.done(*step, Task::Undo),
+            Event::StepFailed { step, failure, then, .. } => {
+                self.failed((*step, Task::Execute), failure.kind, *then);
+            }
+            Event::VerifyFailed { step, failure, then, .. } => {
+                self.failed((*step, Task::Verify), failure.kind, *then);
+            }
+            Event::CompensationFailed { step, failure, then, .. } => {
+                self.failed((*step, Task::Undo), failure.kind, *then);
+            }
+            Event::StepAbsent { step } => {
+                if let Some(absent) = self.task(*step, Task::Verify).and_then(|task| task.absent.as_ref()) {
+                    absent.increment(1);
+                }
+            }
+            Event::DeadlinePassed { dropped } => {
+                for step in dropped.iter().filter_map(|step| self.steps.get(*step)) {
+                    step.dropped.increment(1);
+                }
+            }
+            Event::Stuck { .. } => self.stuck.increment(1),
+            Event::Ended { state, .. } => {
+                if let Some(end) = &self.ends[*state as usize] {
+                    end.ended.increment(1);
+                    end.duration.record(at.since(started_at).as_secs_f64());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn done(&self, step: usize, task: Task) {
+        if let Some(task) = self.task(step, task) {
+            task.done();
+        }
+    }
+
+    fn failed(&self, (step, task): (usize, Task), kind: FailureKind, then: Then) {
+        if let Some(task) = self.task(step, task) {
+            task.failed(kind, matches!(then, Then::Retry { .. }));
+        }
+    }
+
+    fn task(&self, step: usize, task: Task) -> Option<&TaskInstruments> {
+        self.steps.get(step)?.task(task)
+    }
+}
+
+/// The gauge of the sagas that are driven. Counted up and down, so that the coordinators of a process add up.
+pub(crate) struct ActiveSagas(Gauge);
+
+impl ActiveSagas {
+    pub(crate) fn new() -> Self {
+        Self(gauge!(catalog::SAGAS_ACTIVE.name))
+    }
+
+    pub(crate) fn entered(&self) {
+        self.0.increment(1);
+    }
+
+    pub(crate) fn left(&self) {
+        self.0.decrement(1);
+    }
+}
+
+/// What is counted of commits.
+pub(crate) struct Commits {
+    appends: Counter,
+    total: Counter,
+    size: Histogram,
+    duration: Histogram,
+}
+
+impl Commits {
+    pub(crate) fn new() -> Self {
+        Self {
+            appends: counter!(catalog::APPENDS.name),
+            total: counter!(catalog::COMMITS.name),
+            size: histogram!(catalog::COMMIT_APPENDS.name),
+            duration: histogram!(catalog::COMMIT_DURATION.name),
+        }
+    }
+
+    /// Counts a commit of so many appends, and takes its time.
+    pub(crate) async fn timed<F: Future>(&self, appends: usize, write: F) -> F::Output {
+        self.appends.increment(appends as u64);
+        self.total.increment(1);
+        #[expect(clippy::cast_precision_loss, reason = "a batch is far smaller")]
+        self.size.record(appends as f64);
+        let since = Stopwatch::start();
+        let answer = write.await;
+        self.duration.record(since.seconds());
+        answer
+    }
+}
+
+/// When something began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(super) fn seconds(self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
