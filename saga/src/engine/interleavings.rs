@@ -10,10 +10,10 @@ use loom::thread;
 use super::*;
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::store::{
-    Claim, Counts, EventsAfter, HeadChange, Heartbeat, JournalEntry, JournalStore, Purge, QueryStore,
-    SagaFilter, SagaInstance, SagaPage, StoreTraits,
+    Claim, Counts, DefinitionKey, EventsAfter, HeadChange, Heartbeat, JournalEntry, JournalStore, Purge,
+    QueryStore, SagaFilter, SagaInstance, SagaPage, StoreTraits, WorkerLease,
 };
-use crate::{Labels, MemoryStore, Payload, SagaId, SagaState, WorkerId};
+use crate::{DefinitionShape, Labels, MemoryStore, Payload, SagaId, SagaState, WorkerId};
 
 /// A store in memory whose commits take their time: other threads have their turn before, and after the effect.
 struct Slow {
@@ -57,6 +57,9 @@ impl QueryStore for Slow {
     fn counts(&self) -> BoxFuture<'_, StoreResult<Counts>> { self.memory.counts() }
     fn purge<'a>(&'a self, purge: &'a Purge) -> BoxFuture<'a, StoreResult<u64>> { self.memory.purge(purge) }
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> { self.memory.ping() }
+    fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> { self.memory.workers() }
+    fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> { self.memory.describe(shapes) }
+    fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> { self.memory.shape(key) }
 }
 
 async fn yield_once() {
