@@ -134,19 +134,27 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
         }
     };
     let is_more = claimed.len() == limit;
-    let mut places = Some(first);
-    for some in claimed.chunks(LOAD_MAX) {
-        // Nobody but us appends to them: what is read now is what is there when they are taken up.
+    let (mut rest, mut places) = (claimed.as_slice(), vec![first]);
+    while !rest.is_empty() {
+        // Starts may have been faster than we; then the rest waits here for its turn, owned and safe.
+        if places.is_empty()
+            && let Ok(place) = Arc::clone(&inner.sagas).acquire_owned().await
+        {
+            places.push(place);
+        }
+        while places.len() < rest.len().min(LOAD_MAX)
+            && let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned()
+        {
+            places.push(place);
+        }
+        let (some, others) = rest.split_at(places.len());
+        rest = others;
+        if some.is_empty() {
+            return false;
+        }
+        // Only now: what is read before a wait for a place may be out of date after it.
         let mut journals = inner.store.load_all(some).await.ok().map(Vec::into_iter);
-        for saga in some {
-            let place = match places.take() {
-                Some(place) => place,
-                // Starts may have been faster than we; then the rest waits here for its turn, owned and safe.
-                None => match Arc::clone(&inner.sagas).acquire_owned().await {
-                    Ok(place) => place,
-                    Err(_) => return false,
-                },
-            };
+        for (saga, place) in some.iter().zip(places.drain(..)) {
             inner.counters.count_claim();
             match journals.as_mut().and_then(Iterator::next) {
                 Some(journal) => adopt_as(inner, *saga, place, Ok(journal)).await,

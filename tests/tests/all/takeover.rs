@@ -151,6 +151,40 @@ async fn a_worker_that_was_overtaken_after_its_claim_parks_nothing() {
     assert_eq!(overtaken_after_its_claim(|builder| builder, slow).await, Outcome::Completed(4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_was_read_before_a_wait_for_a_place_is_not_driven_on_from() {
+    let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
+    let starter =
+        Coordinator::builder_shared(Arc::clone(&memory)).saga(Trip::default()).build().await.unwrap();
+    let delayed = async || {
+        let options = StartOptions::new().delay(secs(1));
+        starter.start_with::<Trip>(1, options).await.unwrap().id()
+    };
+    let (taken_up, waiting) = (delayed().await, delayed().await);
+    starter.shutdown().await;
+    sleep(secs(2)).await;
+    let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
+    let (first_trip, second_trip) = (slow(secs(10)), slow(minutes(2)));
+    let world = first_trip.world.clone();
+    // It asks for two sagas, and a start takes the second place before it gets them.
+    faults.hold("claim");
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let first =
+        Coordinator::builder(store).saga(first_trip).max_concurrent_sagas(2).build().await.unwrap();
+    sleep(millis(1)).await;
+    first.start::<Trip>(1).await.unwrap();
+    faults.let_go();
+    sleep(secs(1)).await;
+    for saga in [taken_up, waiting] {
+        assert_eq!(memory.instance(saga).await.unwrap().unwrap().owner, Some(first.worker()));
+    }
+    memory.retire(first.worker()).await.unwrap();
+    let second = Coordinator::builder_shared(Arc::clone(&memory)).saga(second_trip).build().await.unwrap();
+    assert_eq!(outcome(&second.handle(waiting)).await, Outcome::Completed(4));
+    let sagas: Vec<_> = world.entries().into_iter().map(|entry| entry.saga).collect();
+    assert!(sagas.contains(&taken_up) && !sagas.contains(&waiting), "{sagas:?}");
+}
+
 /// A worker over `memory` that is stopped right before it loads what it claimed, for longer than its lease: another
 /// claims it meanwhile. Returns what the stopped one did, and who claimed the saga, once it ended.
 async fn stopped_after_a_lost_claim() -> (Vec<String>, Vec<bool>) {
