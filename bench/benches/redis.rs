@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use saga::machine::{Event, SagaState};
-use saga::store::{Append, Claim, HeadChange, JournalStore, QueryStore};
+use saga::store::{Append, Beat, Claim, HeadChange, JournalStore, QueryStore};
 use saga::{Coordinator, SagaId, WorkerId};
 use saga_bench::four_steps::{FourSteps, Parcel};
 use saga_bench::measure::{Contender, bar, compete, print};
@@ -126,7 +126,7 @@ fn claims_beside_ended(runtime: &Runtime, ended: usize) {
                 leave_in_flight(&store, &templates, WorkerId::new(), 100).await;
             }
             let worker = WorkerId::new();
-            store.heartbeat(worker, std::time::Duration::from_mins(10)).await.expect("a heartbeat");
+            store.heartbeat(&Beat::new(worker, std::time::Duration::from_mins(10))).await.expect("a heartbeat");
             server.work();
             for _ in 0..CLAIMS {
                 let claim = Claim { worker, definitions: None, limit: 1 };

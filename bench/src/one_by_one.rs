@@ -1,11 +1,10 @@
 //! The same store without group commit: each append is a commit of its own.
 
-use std::time::Duration;
-
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits, WorkerLease,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
+    UnknownDefinition, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, Store, Timestamp, WorkerId};
 use tokio::sync::Semaphore;
@@ -69,8 +68,8 @@ impl<S: Store> JournalStore for OneByOne<S> {
         self.store.claim(claim)
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
-        self.store.heartbeat(worker, lease)
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
+        self.store.heartbeat(beat)
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
@@ -113,6 +112,10 @@ impl<S: Store> QueryStore for OneByOne<S> {
 
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         self.store.workers()
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        self.store.unknown()
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

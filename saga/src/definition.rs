@@ -129,7 +129,7 @@ pub struct Definition {
 }
 
 /// The shape of a saga's steps and flow, as sixteen hex digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(u64);
 
 impl fmt::Display for Fingerprint {

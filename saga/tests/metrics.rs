@@ -3,6 +3,7 @@
 #![expect(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use saga::policy::{minutes, secs};
@@ -131,6 +132,30 @@ fn sagas_are_counted_by_definition_and_end() {
     assert_eq!(heard.of("saga_sagas_stuck_total{definition=acting}"), 1.0);
     assert_eq!(heard.of("saga_sagas_active{}"), 0.0);
     assert_eq!((metrics.sagas_started, metrics.sagas_ended(), metrics.sagas_stuck), (8, 7, 1));
+}
+
+#[test]
+fn sagas_that_no_live_worker_knows_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let metrics = metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let store = Arc::new(MemoryStore::new());
+            let starter = Coordinator::builder_shared(store.clone()).saga(Acting).build().await.unwrap();
+            for _ in 0..3 {
+                let later = saga::StartOptions::new().delay(minutes(2));
+                starter.start_with::<Acting>("works".to_owned(), later).await.unwrap();
+            }
+            starter.shutdown().await;
+            let coordinator = Coordinator::builder_shared(store).build().await.unwrap();
+            tokio::time::sleep(secs(31)).await;
+            coordinator.metrics()
+        })
+    });
+    assert_eq!(Heard::from(&snapshotter).of("saga_sagas_unknown{}"), 3.0);
+    assert_eq!(metrics.sagas_unknown, 3);
 }
 
 #[test]

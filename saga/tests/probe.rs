@@ -26,7 +26,7 @@ async fn health_has_the_keys_of_the_docs() {
     assert!((1.0..=2.0).contains(&age), "{age}");
     let expected = serde_json::json!({
         "is_healthy": true, "store_error": null, "last_heartbeat_age_seconds": age, "active": 0,
-        "counts": {"completed": 1}, "is_shutting_down": false,
+        "counts": {"completed": 1}, "unknown": [], "is_shutting_down": false,
     });
     assert_eq!(health, expected);
 }
@@ -38,7 +38,7 @@ async fn metrics_have_the_keys_of_the_docs() {
     assert!((1.4..=1.6).contains(&took), "{took}");
     let expected = serde_json::json!({
         "sagas_started": 1, "sagas_completed": 1, "sagas_compensated": 0, "sagas_cancelled": 0,
-        "sagas_timed_out": 0, "sagas_failed": 0, "sagas_stuck": 0, "sagas_active": 0,
+        "sagas_timed_out": 0, "sagas_failed": 0, "sagas_stuck": 0, "sagas_active": 0, "sagas_unknown": 0,
         "saga_duration_total_seconds": took, "claims": 0, "steps_completed": 1, "attempts_transient": 0,
         "attempts_permanent": 0, "attempts_business": 0, "attempts_in_doubt": 0, "retries": 0,
         "steps_compensated": 0, "undo_attempts_failed": 0, "appends": 2, "commits": 2,

@@ -1,22 +1,19 @@
 //! Claims and leases, by the database's clock.
 
-use std::time::Duration;
-
 use saga::machine::Event;
-use saga::store::{Claim, Heartbeat, StoreResult};
+use saga::store::{Beat, Claim, DefinitionKey, Heartbeat, StoreResult};
 use saga::{SagaId, WorkerId};
 
-use crate::database::{Database, Repeat};
+use crate::database::{Database, Repeat, Value};
 use crate::rows::{self, escape, limit, worker_uuid};
 use crate::wake::WORK;
 
 pub(crate) async fn claim(database: &Database, claim: &Claim) -> StoreResult<Vec<SagaId>> {
     let event = Event::Claimed { worker: claim.worker }.encode();
-    let known = claim.definitions.as_ref();
-    let definitions = known.map(|known| known.iter().map(|key| escape(&key.name)).collect::<Vec<_>>());
-    let versions = known.map(|known| known.iter().map(|key| i64::from(key.version)).collect::<Vec<_>>());
-    let fingerprints =
-        known.map(|known| known.iter().map(|key| key.fingerprint.to_string()).collect::<Vec<_>>());
+    let known = claim.definitions.as_deref().map(Known::of);
+    let definitions = known.as_ref().map(|known| &known.definitions);
+    let versions = known.as_ref().map(|known| &known.versions);
+    let fingerprints = known.as_ref().map(|known| &known.fingerprints);
     let worker = worker_uuid(claim.worker);
     let rows = database
         .query(
@@ -28,28 +25,49 @@ pub(crate) async fn claim(database: &Database, claim: &Claim) -> StoreResult<Vec
     rows.iter().map(|row| rows::saga(row, 0).map_err(|error| error.told(&database.place))).collect()
 }
 
-pub(crate) async fn heartbeat(
-    database: &Database,
-    worker: WorkerId,
-    lease: Duration,
-) -> StoreResult<Heartbeat> {
+/// Definitions as the parameters of a statement: a column each.
+#[derive(Default)]
+struct Known {
+    definitions: Vec<String>,
+    versions: Vec<i64>,
+    fingerprints: Vec<String>,
+}
+
+impl Known {
+    fn of(keys: &[DefinitionKey]) -> Self {
+        let mut known = Self::default();
+        for key in keys {
+            known.definitions.push(escape(&key.name));
+            known.versions.push(i64::from(key.version));
+            known.fingerprints.push(key.fingerprint.to_string());
+        }
+        known
+    }
+}
+
+pub(crate) async fn heartbeat(database: &Database, beat: &Beat) -> StoreResult<Heartbeat> {
     // A lease that ran out long ago says the same as none. Others may forget it in this moment.
-    let beat = "WITH tx AS MATERIALIZED (SELECT clock_timestamp() AS now), forgotten AS ( \
+    let renew = "WITH tx AS MATERIALIZED (SELECT clock_timestamp() AS now), forgotten AS ( \
             DELETE FROM {s}.workers w USING ( \
                 SELECT w.id FROM {s}.workers w, tx WHERE w.leased_until < tx.now - interval '1 hour' AND w.id <> $1 \
                 FOR UPDATE OF w SKIP LOCKED \
             ) old WHERE w.id = old.id \
         ), renewed AS ( \
-            INSERT INTO {s}.workers (id, leased_until) SELECT $1, tx.now + $2 * interval '1 microsecond' FROM tx \
-            ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until \
+            INSERT INTO {s}.workers (id, leased_until, definitions, versions, fingerprints) \
+            SELECT $1, tx.now + $2 * interval '1 microsecond', $3, $4, $5 FROM tx \
+            ON CONFLICT (id) DO UPDATE SET leased_until = excluded.leased_until, definitions = excluded.definitions, \
+                versions = excluded.versions, fingerprints = excluded.fingerprints \
         ) \
         SELECT tx.now, {s}.requested_1($1), {s}.gather_tallies_1() FROM tx";
     // A thousand years, which the database can still add.
     let lease_max = i64::MAX / 300;
-    let lease = i64::try_from(lease.as_micros()).map_or(lease_max, |lease| lease.min(lease_max));
+    let lease = i64::try_from(beat.lease.as_micros()).map_or(lease_max, |lease| lease.min(lease_max));
     #[expect(clippy::cast_precision_loss, reason = "a lease so long may end a microsecond early")]
     let lease = lease as f64;
-    let rows = database.query(Repeat::Always, beat, &[&worker_uuid(worker), &lease]).await?;
+    let Known { definitions, versions, fingerprints } = Known::of(&beat.definitions);
+    let worker = worker_uuid(beat.worker);
+    let values: [Value<'_>; 5] = [&worker, &lease, &definitions, &versions, &fingerprints];
+    let rows = database.query(Repeat::Always, renew, &values).await?;
     let read = || {
         let row = rows.first().ok_or_else(|| crate::error::SqlError::broken("a heartbeat got no answer"))?;
         let requested: Vec<uuid::Uuid> = row.try_get(1)?;

@@ -8,7 +8,8 @@ use crate::database::Database;
 use crate::error::SqlError;
 
 /// Each migration leads from its place to the next. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Keeps two that open one schema apart, with the schema's name hashed beside it: "saga" in ASCII.
 const LOCK: i32 = 0x7361_6761;

@@ -1,13 +1,13 @@
-//! What tools ask for: the shapes of definitions, and who is alive.
+//! What tools ask for: the shapes of definitions, who is alive, and what none of those knows.
 
-use saga::store::{DefinitionKey, StoreResult, WorkerLease};
+use saga::store::{DefinitionKey, StoreResult, UNKNOWN_LOOK_MAX, UnknownDefinition, WorkerLease};
 use saga::{DefinitionShape, StoreError, WorkerId};
 use uuid::Uuid;
 
 use crate::database::{Database, Repeat};
 use crate::error::SqlError;
 use crate::queries::read;
-use crate::rows::{self, escape};
+use crate::rows::{self, escape, signed, unescape};
 
 pub(crate) async fn describe(database: &Database, shapes: &[DefinitionShape]) -> StoreResult<()> {
     if shapes.is_empty() {
@@ -50,4 +50,20 @@ pub(crate) async fn workers(database: &Database) -> StoreResult<Vec<WorkerLease>
         Ok(WorkerLease { worker: WorkerId::from_bytes(id.into_bytes()), leased_until: rows::time(row, 1)? })
     })
     .await
+}
+
+pub(crate) async fn unknown(database: &Database) -> StoreResult<Vec<UnknownDefinition>> {
+    let find = "SELECT definition, version, fingerprint, sagas FROM {s}.unknown_1($1)";
+    let mut unknown = read(database, find, &[&signed(UNKNOWN_LOOK_MAX)], |row| {
+        let definition = DefinitionKey {
+            name: unescape(row.try_get(0)?),
+            version: u32::try_from(rows::number(row, 1)?).map_err(SqlError::unreadable)?,
+            fingerprint: row.try_get::<_, &str>(2)?.parse().map_err(SqlError::unreadable)?,
+        };
+        Ok(UnknownDefinition { definition, sagas: rows::number(row, 3)? })
+    })
+    .await?;
+    // Not in the order of the database's language.
+    unknown.sort_unstable_by(|a, b| a.definition.cmp(&b.definition));
+    Ok(unknown)
 }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
     OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
-    WakeUps, WorkerLease,
+    UnknownDefinition, WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, Timestamp, WorkerId};
 
@@ -141,11 +140,11 @@ impl JournalStore for PostgresStore {
         Box::pin(claim::claim(self.database(), claim))
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
         if let Some(wakes) = self.wakes() {
-            wakes.enter(worker);
+            wakes.enter(beat.worker);
         }
-        Box::pin(claim::heartbeat(self.database(), worker, lease))
+        Box::pin(claim::heartbeat(self.database(), beat))
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
@@ -209,6 +208,10 @@ impl QueryStore for PostgresStore {
 
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         Box::pin(shapes::workers(self.database()))
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        Box::pin(shapes::unknown(self.database()))
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

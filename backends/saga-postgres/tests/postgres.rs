@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::sagas::{Greeting, append, create, done, end, take, turn};
 use common::{Schema, connect};
 use saga::machine::{Event, Request, SagaState};
-use saga::store::{Claim, Counts, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, Refusal};
+use saga::store::{Beat, Claim, Counts, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, Refusal};
 use saga::{Coordinator, Outcome, SagaId, StartError, StartOptions, StoreError, WorkerId};
 use saga_postgres::{PostgresStore, StartInError};
 use tokio::task::JoinSet;
@@ -138,11 +138,11 @@ async fn a_stale_owner_is_refused_after_a_claim_through_another_store(url: Strin
     let (old, new) = (WorkerId::new(), WorkerId::new());
     let saga = SagaId::new();
     take(&stale, &create(saga, Some(old))).await;
-    stale.heartbeat(old, Duration::from_mins(1)).await.unwrap();
-    next.heartbeat(new, Duration::from_mins(1)).await.unwrap();
+    stale.heartbeat(&Beat::new(old, Duration::from_mins(1))).await.unwrap();
+    next.heartbeat(&Beat::new(new, Duration::from_mins(1))).await.unwrap();
     let claim = Claim { worker: new, definitions: None, limit: 10 };
     assert!(next.claim(&claim).await.unwrap().is_empty());
-    stale.heartbeat(old, Duration::ZERO).await.unwrap();
+    stale.heartbeat(&Beat::new(old, Duration::ZERO)).await.unwrap();
     assert_eq!(next.claim(&claim).await.unwrap(), [saga]);
     assert_eq!(append(&stale, &done(saga, 1, 0)).await, Err(Refusal::Conflict));
     take(&next, &done(saga, 2, 0)).await;
@@ -160,7 +160,7 @@ async fn a_claim_takes_nothing_from_a_worker_that_it_does_not_know_yet(url: Stri
             let store = store.clone();
             workers.spawn(async move {
                 let worker = WorkerId::new();
-                store.heartbeat(worker, Duration::from_mins(1)).await.unwrap();
+                store.heartbeat(&Beat::new(worker, Duration::from_mins(1))).await.unwrap();
                 let claim = Claim { worker, definitions: None, limit: 1 };
                 store.claim(&claim).await.unwrap().len()
             });
@@ -343,7 +343,7 @@ async fn leases_go_by_the_clock_of_the_database(url: String) {
     let (store, client) = (schema.store().await, schema.client().await);
     let worker = WorkerId::new();
     let before = store.ping().await.unwrap();
-    let beat = store.heartbeat(worker, Duration::from_secs(100)).await.unwrap();
+    let beat = store.heartbeat(&Beat::new(worker, Duration::from_secs(100))).await.unwrap();
     let after = store.ping().await.unwrap();
     assert!(before <= beat.now && beat.now <= after);
     let left = "SELECT extract(epoch FROM leased_until - clock_timestamp())::float8 FROM workers";
@@ -448,7 +448,7 @@ async fn counts_say_what_a_count_of_the_sagas_would(url: String) {
     // Whoever beats gathers, also beside others.
     let beats = (0..4).map(|_| {
         let store = store.clone();
-        async move { store.heartbeat(WorkerId::new(), Duration::from_mins(1)).await.unwrap() }
+        async move { store.heartbeat(&Beat::new(WorkerId::new(), Duration::from_mins(1))).await.unwrap() }
     });
     beats.collect::<JoinSet<_>>().join_all().await;
     assert!(rows().await < 100);
@@ -512,7 +512,7 @@ async fn a_request_wakes_the_owner_in_another_process(url: String) {
     let schema = Schema::new(&url);
     let (owners, other) = (schema.store().await, schema.store().await);
     let owner = WorkerId::new();
-    owners.heartbeat(owner, Duration::from_mins(1)).await.unwrap();
+    owners.heartbeat(&Beat::new(owner, Duration::from_mins(1))).await.unwrap();
     let saga = SagaId::new();
     take(&owners, &create(saga, Some(owner))).await;
     let (mut heard, mut others) = (owners.wake_ups().unwrap(), other.wake_ups().unwrap());

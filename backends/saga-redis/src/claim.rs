@@ -1,17 +1,17 @@
 //! Claims and leases.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::Value;
 use saga::machine::Event;
-use saga::store::{Claim, Heartbeat, StoreResult};
+use saga::store::{Beat, Claim, DefinitionKey, Heartbeat, StoreResult};
 use saga::{SagaId, StoreError, Timestamp, WorkerId};
 
 use crate::link::Kind;
 use crate::rows;
 use crate::script::{CLAIM, Call, HEARTBEAT, RETIRE};
+use crate::shapes::shape;
 use crate::store::Shared;
 
 /// What a worker has heard of its claims in one partition.
@@ -142,13 +142,14 @@ impl Shared {
         claims.entry(worker).or_insert_with(|| vec![Heard::default(); count])[usize::from(partition)] = heard;
     }
 
-    pub(crate) async fn heartbeat(&self, worker: WorkerId, lease: Duration) -> StoreResult<Heartbeat> {
+    pub(crate) async fn heartbeat(&self, beat: &Beat) -> StoreResult<Heartbeat> {
         if let Some(wakes) = &self.wakes {
-            wakes.enter(worker);
+            wakes.enter(beat.worker);
         }
-        let micros = u64::try_from(lease.as_micros().min(LEASE_MAX)).unwrap_or(u64::MAX);
+        let micros = u64::try_from(beat.lease.as_micros().min(LEASE_MAX)).unwrap_or(u64::MAX);
         let beating = self.partitions.all().map(async |partition| {
-            let call = self.script(&HEARTBEAT, partition).with(worker.to_string()).with(micros);
+            let call = self.script(&HEARTBEAT, partition).with(beat.worker.to_string()).with(micros);
+            let call = with_shapes(call, &beat.definitions);
             let mut answer = rows::list(self.link.call(&call, Kind::Repeatable).await?)?.into_iter();
             let now = rows::time(answer.next().unwrap_or(Value::Nil))?;
             let asked: Vec<String> = rows::read(answer.next().unwrap_or(Value::Nil))?;
@@ -194,11 +195,17 @@ impl Shared {
 }
 
 /// Adds what the worker can drive: how many, and each as the index calls it.
-fn with_definitions(mut call: Call, claim: &Claim) -> Call {
-    let Some(definitions) = &claim.definitions else { return call.with(-1) };
+fn with_definitions(call: Call, claim: &Claim) -> Call {
+    match &claim.definitions {
+        Some(definitions) => with_shapes(call, definitions),
+        None => call.with(-1),
+    }
+}
+
+fn with_shapes(mut call: Call, definitions: &[DefinitionKey]) -> Call {
     call.push(definitions.len());
     for key in definitions {
-        call.push(format!("{}:{}:{}", key.name, key.version, key.fingerprint));
+        call.push(shape(key));
     }
     call
 }

@@ -42,6 +42,7 @@ scripts! {
     REQUEST "request"
     RETIRE "retire"
     TIME "time"
+    UNKNOWN "unknown"
     WORKERS "workers"
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use saga::machine::{Record, Request, SagaState};
 use saga::store::{
-    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
     OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
-    WakeUps, WorkerLease,
+    UnknownDefinition, WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 
@@ -238,8 +238,8 @@ impl JournalStore for RedisStore {
         Box::pin(self.shared.claim(claim))
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
-        Box::pin(self.shared.heartbeat(worker, lease))
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
+        Box::pin(self.shared.heartbeat(beat))
     }
 
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> {
@@ -286,6 +286,10 @@ impl QueryStore for RedisStore {
 
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         Box::pin(self.shared.workers())
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        Box::pin(self.shared.unknown())
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -5,7 +5,7 @@ mod common;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use saga::store::{Append, JournalStore};
+use saga::store::{Append, Beat, JournalStore};
 use saga::{SagaId, WorkerId};
 use saga_redis::RedisStore;
 
@@ -82,7 +82,7 @@ async fn a_claim_costs_the_same_beside_many_ended_sagas(_: String) {
     let server = Server::start("");
     let store = store(&server).await;
     let worker = WorkerId::new();
-    store.heartbeat(worker, Duration::from_hours(1)).await.unwrap();
+    store.heartbeat(&Beat::new(worker, Duration::from_hours(1))).await.unwrap();
     // An owner of sagas is looked at with each claim.
     take_all(&store, vec![create(SagaId::new(), None, None)]).await;
     assert_eq!(store.claim(&claim(worker)).await.unwrap().len(), 1);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use saga::machine::{Event, SagaState};
-use saga::store::{Append, JournalStore, Purge, QueryStore, Refusal};
+use saga::store::{Append, Beat, JournalStore, Purge, QueryStore, Refusal};
 use saga::{SagaFilter, SagaId, StoreError, Timestamp, WorkerId};
 use saga_redis::{RedisOptions, RedisStore, WriteLog};
 use tokio::task::JoinSet;
@@ -121,10 +121,10 @@ async fn a_stale_owner_is_refused_after_another_store_has_claimed(_: String) {
     let place = Namespace::left_behind(&server.url(), 4);
     let (stale, next) = (place.store().await, place.store().await);
     let (stale_worker, next_worker) = (WorkerId::new(), WorkerId::new());
-    stale.heartbeat(stale_worker, Duration::ZERO).await.unwrap();
+    stale.heartbeat(&Beat::new(stale_worker, Duration::ZERO)).await.unwrap();
     let saga = SagaId::new();
     take(&stale, &create(saga, None, Some(stale_worker))).await;
-    next.heartbeat(next_worker, Duration::from_mins(1)).await.unwrap();
+    next.heartbeat(&Beat::new(next_worker, Duration::from_mins(1))).await.unwrap();
     assert_eq!(next.claim(&claim(next_worker)).await.unwrap(), [saga]);
     let late = step(saga, 1, "late");
     assert_eq!(stale.append_one(&late).await.unwrap(), Err(Refusal::Conflict));
@@ -143,7 +143,7 @@ async fn a_lease_ends_by_the_clock_of_the_server(_: String) {
     let saga = SagaId::new();
     take(&store, &create(saga, None, Some(owner))).await;
     let earliest = micros() + 300_000;
-    store.heartbeat(owner, Duration::from_millis(300)).await.unwrap();
+    store.heartbeat(&Beat::new(owner, Duration::from_millis(300))).await.unwrap();
     let latest = micros() + 300_000;
     loop {
         let before = micros();
@@ -312,7 +312,7 @@ async fn a_claim_whose_answer_was_lost_is_told_again(_: String) {
     let place = Namespace::left_behind(&server.url(), 1);
     let store = place.store().await;
     let worker = WorkerId::new();
-    store.heartbeat(worker, Duration::from_mins(10)).await.unwrap();
+    store.heartbeat(&Beat::new(worker, Duration::from_mins(10))).await.unwrap();
     let saga = SagaId::new();
     take(&store, &create(saga, None, None)).await;
     // The claim as it reaches the server; its answer is heard by nobody.

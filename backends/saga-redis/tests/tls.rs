@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use saga::machine::Request;
-use saga::store::JournalStore;
+use saga::store::{Beat, JournalStore};
 use saga::{SagaId, StoreError, WorkerId};
 use saga_redis::RedisOptions;
 
@@ -94,7 +94,7 @@ async fn over_tls_a_saga_is_kept_and_wake_ups_are_heard(_: String) {
     let options = RedisOptions::new(url).tls_roots(certificates.read("signer.pem"));
     let store = options.clone().open().await.unwrap();
     let (saga, owner) = (SagaId::new(), WorkerId::new());
-    store.heartbeat(owner, Duration::from_mins(1)).await.unwrap();
+    store.heartbeat(&Beat::new(owner, Duration::from_mins(1))).await.unwrap();
     take(&store, &create(saga, None, Some(owner))).await;
     take(&store, &step(saga, 1, "done")).await;
     let other = options.open().await.unwrap();

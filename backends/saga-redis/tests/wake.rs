@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saga::machine::Request;
-use saga::store::{JournalStore, WakeUp, WakeUps};
+use saga::store::{Beat, JournalStore, WakeUp, WakeUps};
 use saga::{Coordinator, Outcome, SagaId, StepContext, StepError, WorkerId, saga, step};
 use saga_redis::{RedisOptions, RedisStore};
 use tokio::sync::Notify;
@@ -54,7 +54,7 @@ async fn listening(store: &RedisStore) -> WakeUps {
 
 async fn a_request_is_heard_by_its_owner_alone(owners: &RedisStore, other: &RedisStore) {
     let owner = WorkerId::new();
-    owners.heartbeat(owner, LIMIT).await.unwrap();
+    owners.heartbeat(&Beat::new(owner, LIMIT)).await.unwrap();
     let saga = SagaId::new();
     take(owners, &create(saga, None, Some(owner))).await;
     let (mut heard, mut others) = (listening(owners).await, listening(other).await);

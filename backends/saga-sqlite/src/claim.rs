@@ -98,14 +98,24 @@ fn find(
     Ok(())
 }
 
-pub(crate) fn heartbeat(write: &Write<'_>, worker: WorkerId, lease: Duration) -> Result<Heartbeat, SqlError> {
+/// `definitions` is what the worker knows, as JSON.
+pub(crate) fn heartbeat(
+    write: &Write<'_>,
+    worker: WorkerId,
+    lease: Duration,
+    definitions: &str,
+) -> Result<Heartbeat, SqlError> {
     // A lease that has run out says the same as none.
     let forget = "DELETE FROM workers WHERE leased_until <= ?1";
     write.connection.prepare_cached(forget)?.execute([write.at.as_micros()])?;
-    let renew = "INSERT INTO workers (id, leased_until) VALUES (?1, ?2) \
-                 ON CONFLICT DO UPDATE SET leased_until = excluded.leased_until";
+    let renew = "INSERT INTO workers (id, leased_until, definitions) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE \
+                 SET leased_until = excluded.leased_until, definitions = excluded.definitions";
     let until = write.at.saturating_add(lease);
-    write.connection.prepare_cached(renew)?.execute(params![worker.as_bytes(), until.as_micros()])?;
+    write.connection.prepare_cached(renew)?.execute(params![
+        worker.as_bytes(),
+        until.as_micros(),
+        definitions
+    ])?;
     let requested = "SELECT id FROM sagas WHERE number IN (SELECT saga FROM requests) AND owner = ?1";
     let mut statement = write.connection.prepare_cached(requested)?;
     let requested = statement.query_map([worker.as_bytes()], |row| rows::saga(row, 0))?;

@@ -8,7 +8,8 @@ use saga::StoreError;
 use crate::error::SqlError;
 
 /// Each migration leads from its place to the next. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Marks the file as ours, in its header: "saga" in ASCII.
 const APPLICATION_ID: i32 = 0x7361_6761;

@@ -1,10 +1,13 @@
-//! What tools ask for: the shapes of definitions, and who is alive.
+//! What tools ask for: the shapes of definitions, who is alive, and what none of those knows.
+
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use saga::store::{DefinitionKey, WorkerLease};
+use saga::store::{DefinitionKey, UNKNOWN_LOOK_MAX, UnknownDefinition, WorkerLease};
 use saga::{DefinitionShape, Timestamp, WorkerId};
 
 use crate::error::SqlError;
+use crate::rows;
 use crate::writer::Write;
 
 pub(crate) fn describe(write: &Write<'_>, shapes: &[(DefinitionKey, String)]) -> Result<(), SqlError> {
@@ -42,4 +45,36 @@ pub(crate) fn workers(connection: &Connection, now: Timestamp) -> Result<Vec<Wor
         })
     })?;
     Ok(workers.collect::<Result<_, _>>()?)
+}
+
+pub(crate) fn unknown(connection: &Connection, now: Timestamp) -> Result<Vec<UnknownDefinition>, SqlError> {
+    let mut known: HashSet<DefinitionKey> = HashSet::new();
+    let mut statement =
+        connection.prepare_cached("SELECT definitions FROM workers WHERE leased_until > ?1")?;
+    let mut workers = statement.query([now.as_micros()])?;
+    while let Some(row) = workers.next()? {
+        let definitions: Vec<DefinitionKey> = serde_json::from_str(row.get_ref(0)?.as_str()?)
+            .map_err(|error| SqlError::broken(format!("what a worker knows cannot be read: {error}")))?;
+        known.extend(definitions);
+    }
+    // A stuck saga is not due, whatever is asked of it.
+    let of = "definition, version, fingerprint FROM sagas WHERE \
+              (owner IS NULL OR owner NOT IN (SELECT id FROM workers WHERE leased_until > ?1)) AND";
+    let find = format!(
+        "SELECT definition, version, fingerprint, count(*) FROM (\
+            SELECT * FROM (SELECT {of} due_at IS NOT NULL ORDER BY due_at, id LIMIT ?2) UNION ALL \
+            SELECT * FROM (SELECT {of} state = 'stuck' ORDER BY created_at, id LIMIT ?2)\
+        ) GROUP BY 1, 2, 3"
+    );
+    let mut statement = connection.prepare_cached(&find)?;
+    let mut groups = statement.query(params![now.as_micros(), rows::signed(UNKNOWN_LOOK_MAX)])?;
+    let mut unknown = BTreeMap::new();
+    while let Some(row) = groups.next()? {
+        let key =
+            DefinitionKey { name: row.get(0)?, version: row.get(1)?, fingerprint: rows::parsed(row, 2)? };
+        if !known.contains(&key) {
+            unknown.insert(key, rows::number(row, 3)?);
+        }
+    }
+    Ok(unknown.into_iter().map(|(definition, sagas)| UnknownDefinition { definition, sagas }).collect())
 }

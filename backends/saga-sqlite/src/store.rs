@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, BoxFuture, Claim, Clock, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    Append, Beat, BoxFuture, Claim, Clock, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
     JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult,
-    StoreTraits, WorkerLease,
+    StoreTraits, UnknownDefinition, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 use tokio::runtime::Handle;
@@ -271,10 +270,13 @@ impl JournalStore for SqliteStore {
         })
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
+        let (worker, lease) = (beat.worker, beat.lease);
+        let definitions = serde_json::to_string(&beat.definitions);
         Box::pin(async move {
             self.drives()?;
-            self.writer.write(move |write| claim::heartbeat(write, worker, lease)).await
+            let definitions = definitions.map_err(|error| StoreError::broken(error.to_string()))?;
+            self.writer.write(move |write| claim::heartbeat(write, worker, lease, &definitions)).await
         })
     }
 
@@ -339,6 +341,11 @@ impl QueryStore for SqliteStore {
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         let now = self.writer.now();
         Box::pin(self.readers.read(move |connection| shapes::workers(connection, now)))
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        let now = self.writer.now();
+        Box::pin(self.readers.read(move |connection| shapes::unknown(connection, now)))
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Directory, new_saga, take};
 use saga::machine::{Event, Request, SagaState};
 use saga::policy::{keep_for, millis};
-use saga::store::{Append, Claim, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, SagaFilter};
+use saga::store::{Append, Beat, Claim, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, SagaFilter};
 use saga::{Coordinator, StepError, StoreError, Timestamp, WorkerId, saga, step};
 use saga_sqlite::{SqliteOptions, SqliteStore};
 
@@ -31,7 +31,7 @@ async fn beside_its_owner_a_file_is_read_and_asked_and_nothing_is_driven() {
     let owner = SqliteStore::open(directory.file()).await.unwrap();
     let saga = new_saga();
     take(&owner, &saga).await;
-    owner.heartbeat(WorkerId::new(), Duration::from_mins(1)).await.unwrap();
+    owner.heartbeat(&Beat::new(WorkerId::new(), Duration::from_mins(1))).await.unwrap();
 
     let beside = SqliteOptions::new(directory.file()).beside().open().await.unwrap();
     assert_eq!(beside.load(saga.saga).await.unwrap().len(), 1);
@@ -47,7 +47,7 @@ async fn beside_its_owner_a_file_is_read_and_asked_and_nothing_is_driven() {
         beside.append_one(&new_saga()).await.map(|_| ()),
         beside.append(&[new_saga()]).await.map(|_| ()),
         beside.claim(&claim).await.map(|_| ()),
-        beside.heartbeat(claim.worker, Duration::from_secs(1)).await.map(|_| ()),
+        beside.heartbeat(&Beat::new(claim.worker, Duration::from_secs(1))).await.map(|_| ()),
     ];
     for answer in refused {
         assert!(matches!(answer, Err(StoreError::InUse { .. })), "{answer:?}");

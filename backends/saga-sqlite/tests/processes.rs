@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Directory, new_saga, step, take};
-use saga::store::{Claim, HeadChange, JournalStore};
+use saga::store::{Beat, Claim, HeadChange, JournalStore};
 use saga::{SagaId, SagaState, StoreError, WorkerId};
 use saga_sqlite::SqliteStore;
 
@@ -31,7 +31,7 @@ fn main() {
 async fn write_until_killed(file: &Path) {
     let store = SqliteStore::open(file).await.unwrap();
     let worker = WorkerId::new();
-    store.heartbeat(worker, Duration::from_hours(1)).await.unwrap();
+    store.heartbeat(&Beat::new(worker, Duration::from_hours(1))).await.unwrap();
     loop {
         let mut new = new_saga();
         new.head = Some(HeadChange { state: SagaState::Running, owner: Some(worker), wake_at: None });
@@ -104,7 +104,7 @@ async fn what_a_killed_process_said_is_durable_is_there_and_free() {
             assert!(store.load(*saga).await.unwrap().len() >= 2, "{saga} was durable");
         }
         let worker = WorkerId::new();
-        store.heartbeat(worker, Duration::from_hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(worker, Duration::from_hours(1))).await.unwrap();
         let claim = Claim { worker, definitions: None, limit: 100_000 };
         let free = store.claim(&claim).await.unwrap();
         assert!(

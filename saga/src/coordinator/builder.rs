@@ -7,7 +7,7 @@ use super::Coordinator;
 use super::inner::{Inner, Limits};
 use super::publishers::{self, Publishers};
 use super::registry::Registry;
-use super::{retention, takeover};
+use super::{retention, takeover, unknown};
 use crate::observe::{EventFilter, Publisher};
 use crate::policy::{Compensation, Defaults, Retention, RetryPolicy, keep_forever, millis, secs};
 use crate::store::{Clock, Store};
@@ -278,12 +278,13 @@ impl CoordinatorBuilder {
         let publishers = Publishers::new(names);
         let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock, publishers));
         // The lease stands before anything is owned under it.
-        inner.store.heartbeat(inner.worker, inner.limits.lease).await?;
+        inner.store.heartbeat(&inner.beat).await?;
         // For tools alone: sagas are driven also where it cannot be kept.
         if let Err(error) = inner.store.describe(&inner.registry.shapes()).await {
             tracing::warn!(%error, "the shapes of the sagas are not kept: tools show their steps by number");
         }
         takeover::spawn(&inner);
+        unknown::spawn(&inner);
         retention::spawn(&inner, self.retention);
         publishers::spawn(
             &inner,

@@ -17,7 +17,7 @@ use crate::instruments::{Instruments, Stopwatch};
 use crate::machine::Task;
 use crate::observe::{Counters, Handler, Hub, Metrics};
 use crate::policy::Defaults;
-use crate::store::{Clock, Store};
+use crate::store::{Beat, Clock, Store};
 use crate::{Codec, Definition, SagaId, Timestamp, WorkerId};
 
 /// The limits of a coordinator.
@@ -33,6 +33,8 @@ pub(crate) struct Limits {
 
 pub(crate) struct Inner {
     pub(crate) worker: WorkerId,
+    /// What renews the lease.
+    pub(crate) beat: Beat,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committer: Committer,
     pub(crate) registry: Registry,
@@ -84,8 +86,10 @@ impl Inner {
         publishers: Publishers,
     ) -> Self {
         let counters = Counters::new(Instruments::new(registry.iter()));
+        let worker = WorkerId::new();
         Self {
-            worker: WorkerId::new(),
+            worker,
+            beat: Beat::new(worker, limits.lease).knowing(registry.keys()),
             committer: Committer::new(Arc::clone(&store)),
             store,
             registry,

@@ -13,6 +13,7 @@ mod shutdown;
 mod start;
 mod takeover;
 mod task;
+mod unknown;
 mod view;
 
 use std::fmt;

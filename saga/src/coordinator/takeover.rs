@@ -60,7 +60,7 @@ async fn beat(inner: Weak<Inner>, soon: Arc<Notify>, interval: Duration) {
         if inner.is_closed() && inner.live.len() == 0 && inner.store.retire(inner.worker).await.is_ok() {
             return;
         }
-        match inner.store.heartbeat(inner.worker, inner.limits.lease).await {
+        match inner.store.heartbeat(&inner.beat).await {
             Ok(heartbeat) => {
                 inner.heartbeat_reached();
                 for saga in heartbeat.requested {

@@ -3,9 +3,10 @@
 use super::handle::OutcomeError;
 use super::inner::Inner;
 use super::takeover::last_outputs;
-use crate::machine::{Event, IllegalEvent, Record, SagaState, StepStatus, fold};
+use crate::machine::{Event, IllegalEvent, Record, StepStatus, fold};
 use crate::observe::Health;
 use crate::outcome::{Outcome, outcome};
+use crate::store::Counts;
 use crate::{ErrorCode, Payload, PayloadError, Saga, SagaId, SagaInstance, StoreError};
 
 /// A saga seen from inside.
@@ -113,9 +114,10 @@ fn restored<S: Saga>(inner: &Inner, journal: &[Record]) -> Result<S::Slots, Payl
 
 pub(super) async fn health(inner: &Inner) -> Health {
     let last_heartbeat_age = inner.heartbeat_age();
-    let (counts, store_error) = match inner.store.counts().await {
-        Ok(counts) => (counts, None),
-        Err(error) => (std::collections::BTreeMap::<SagaState, u64>::new(), Some(error.to_string())),
+    let asked = async { Ok::<_, StoreError>((inner.store.counts().await?, inner.store.unknown().await?)) };
+    let (counts, unknown, store_error) = match asked.await {
+        Ok((counts, unknown)) => (counts, unknown, None),
+        Err(error) => (Counts::new(), Vec::new(), Some(error.to_string())),
     };
     Health {
         is_healthy: store_error.is_none() && last_heartbeat_age < inner.limits.lease,
@@ -123,6 +125,7 @@ pub(super) async fn health(inner: &Inner) -> Health {
         last_heartbeat_age,
         active: inner.live.len(),
         counts,
+        unknown,
         is_shutting_down: inner.is_closed(),
     }
 }

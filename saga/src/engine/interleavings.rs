@@ -10,8 +10,9 @@ use loom::thread;
 use super::*;
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::store::{
-    BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, HeadChange, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, SagaFilter, SagaInstance, SagaPage, StoreTraits, WorkerLease,
+    Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, HeadChange, Heartbeat, JournalEntry, JournalStore,
+    Purge, QueryStore, SagaFilter, SagaInstance, SagaPage, StoreTraits, UnknownDefinition,
+    WorkerLease,
 };
 use crate::{DefinitionShape, Labels, MemoryStore, Payload, SagaId, SagaState, WorkerId};
 
@@ -43,7 +44,7 @@ impl JournalStore for Slow {
     }
     fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>> { self.memory.load(saga) }
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> { self.memory.claim(claim) }
-    fn heartbeat(&self, worker: WorkerId, lease: std::time::Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> { self.memory.heartbeat(worker, lease) }
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> { self.memory.heartbeat(beat) }
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>> { self.memory.retire(worker) }
     fn request<'a>(&'a self, saga: SagaId, request: &'a Request) -> BoxFuture<'a, StoreResult<Option<u64>>> { self.memory.request(saga, request) }
     fn requests(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<(u64, Request)>>> { self.memory.requests(saga) }
@@ -58,6 +59,7 @@ impl QueryStore for Slow {
     fn purge<'a>(&'a self, purge: &'a Purge) -> BoxFuture<'a, StoreResult<u64>> { self.memory.purge(purge) }
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> { self.memory.ping() }
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> { self.memory.workers() }
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> { self.memory.unknown() }
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> { self.memory.describe(shapes) }
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> { self.memory.shape(key) }
 }

@@ -45,6 +45,13 @@ pub(super) const SAGAS_ACTIVE: Metric = Metric {
     labels: &[],
     description: "Sagas that this process drives now.",
 };
+pub(super) const SAGAS_UNKNOWN: Metric = Metric {
+    name: "saga_sagas_unknown",
+    kind: Kind::Gauge,
+    unit: Unit::Count,
+    labels: &[],
+    description: "Sagas of the whole store whose definition no live worker knows, looked up every 30 s; don't sum over processes.",
+};
 pub(super) const CLAIMS: Metric =
     counter("saga_claims_total", &[], "Takeovers of sagas that were recorded earlier.");
 pub(super) const LEASE_LOSSES: Metric =
@@ -84,12 +91,13 @@ pub(super) const COMMIT_DURATION: Metric =
     seconds("saga_commit_duration_seconds", &[], "From a commit's beginning to the store's answer.");
 
 /// All of them.
-pub(super) const ALL: [Metric; 15] = [
+pub(super) const ALL: [Metric; 16] = [
     SAGAS_STARTED,
     SAGAS_ENDED,
     SAGA_DURATION,
     SAGAS_STUCK,
     SAGAS_ACTIVE,
+    SAGAS_UNKNOWN,
     CLAIMS,
     LEASE_LOSSES,
     STEP_ATTEMPTS,

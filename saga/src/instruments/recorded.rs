@@ -16,6 +16,7 @@ pub(crate) struct Instruments {
     definitions: Box<[(usize, DefinitionInstruments)]>,
     claims: Counter,
     lease_losses: Counter,
+    unknown: Gauge,
 }
 
 struct DefinitionInstruments {
@@ -43,6 +44,7 @@ impl Instruments {
             definitions,
             claims: counter!(catalog::CLAIMS.name),
             lease_losses: counter!(catalog::LEASE_LOSSES.name),
+            unknown: gauge!(catalog::SAGAS_UNKNOWN.name),
         }
     }
 
@@ -66,6 +68,11 @@ impl Instruments {
 
     pub(crate) fn count_lease_loss(&self) {
         self.lease_losses.increment(1);
+    }
+
+    pub(crate) fn set_unknown(&self, sagas: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "nobody has so many sagas")]
+        self.unknown.set(sagas as f64);
     }
 
     pub(crate) fn attempt_took(

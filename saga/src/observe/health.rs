@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::store::Counts;
+use crate::store::{Counts, UnknownDefinition};
 
 /// What a probe wants to know. Its JSON is in `docs/metrics.md`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +21,9 @@ pub struct Health {
     pub active: usize,
     /// How many sagas of the whole store are in which state; stuck ones want an operator.
     pub counts: Counts,
+    /// Sagas of the whole store that wait for a worker who knows their definition: no live one does. They are not lost;
+    /// deploy what knows them, or give the stuck ones up. A healthy fleet may have some, in the middle of a deploy.
+    pub unknown: Vec<UnknownDefinition>,
     /// Whether the coordinator is shutting down.
     pub is_shutting_down: bool,
 }

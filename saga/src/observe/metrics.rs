@@ -32,6 +32,8 @@ pub struct Metrics {
     pub sagas_stuck: u64,
     /// Sagas driven now.
     pub sagas_active: u64,
+    /// Sagas of the whole store that no live worker knows, as of the last look; there is one every 30 s.
+    pub sagas_unknown: u64,
     /// The time from record to end of all sagas that ended, added up.
     #[serde(rename = "saga_duration_total_seconds", serialize_with = "as_seconds")]
     pub saga_duration_total: Duration,
@@ -84,6 +86,7 @@ pub(crate) struct Counters {
     started: AtomicU64,
     ended: [AtomicU64; SagaState::ALL.len()],
     stuck: AtomicU64,
+    unknown: AtomicU64,
     duration_micros: AtomicU64,
     claims: AtomicU64,
     steps_completed: AtomicU64,
@@ -100,6 +103,7 @@ impl Counters {
             started: AtomicU64::default(),
             ended: Default::default(),
             stuck: AtomicU64::default(),
+            unknown: AtomicU64::default(),
             duration_micros: AtomicU64::default(),
             claims: AtomicU64::default(),
             steps_completed: AtomicU64::default(),
@@ -142,6 +146,12 @@ impl Counters {
         self.instruments.count_claim();
     }
 
+    /// So many sagas of the store are known to no live worker.
+    pub(crate) fn set_unknown(&self, sagas: u64) {
+        self.unknown.store(sagas, Ordering::Relaxed);
+        self.instruments.set_unknown(sagas);
+    }
+
     fn count_retry(&self, then: Then) {
         if matches!(then, Then::Retry { .. }) {
             add(&self.retries, 1);
@@ -159,6 +169,7 @@ impl Counters {
             sagas_timed_out: ended(SagaState::TimedOut),
             sagas_failed: ended(SagaState::Failed),
             sagas_stuck: get(&self.stuck),
+            sagas_unknown: get(&self.unknown),
             saga_duration_total: Duration::from_micros(get(&self.duration_micros)),
             claims: get(&self.claims),
             steps_completed: get(&self.steps_completed),

@@ -4,6 +4,7 @@
 //! laws of `saga::testing::store_tests!`.
 
 mod append;
+mod beat;
 mod clock;
 mod error;
 mod instance;
@@ -14,19 +15,23 @@ mod wake;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 pub use append::{Append, HeadChange, Refusal};
+pub use beat::{Beat, Heartbeat};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use instance::SagaInstance;
 pub use memory::MemoryStore;
-pub use query::{Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort, WorkerLease};
+pub use query::{
+    Counts, Cursor, EventsAfter, JournalEntry, Purge, SagaFilter, SagaPage, Sort, UNKNOWN_LOOK_MAX,
+    UnknownDefinition, WorkerLease,
+};
 pub use wake::{WakeUp, WakeUpSender, WakeUps};
 
 pub use outbox::OutboxStore;
+use serde::{Deserialize, Serialize};
 
-use crate::machine::{Record, Request};
+use crate::machine::{Record, Request, SagaStarted};
 use crate::{Definition, DefinitionShape, Fingerprint, SagaId, Timestamp, WorkerId};
 
 /// A future behind a pointer, as the methods of a store return it.
@@ -90,8 +95,9 @@ pub trait JournalStore: Send + Sync + 'static {
     /// is not stuck and its wake-up time is not in the future. Those that wait longest come first.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>>;
 
-    /// Renews the lease of `worker`: for so long, by the store's clock, nobody takes its sagas.
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>>;
+    /// Renews the lease of `beat.worker`: for so long, by the store's clock, nobody takes its sagas, and what it knows
+    /// is [known](QueryStore::unknown).
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>>;
 
     /// Ends the lease of `worker`: all that it owns is free at once.
     fn retire(&self, worker: WorkerId) -> BoxFuture<'_, StoreResult<()>>;
@@ -132,6 +138,12 @@ pub trait QueryStore: Send + Sync + 'static {
 
     /// The workers whose lease runs, by the store's clock: who is alive, and would answer a request.
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>>;
+
+    /// The definitions of sagas that have not ended, that no worker with a running lease owns, and whose definition none
+    /// of those knows, with how many sagas there are: nobody takes them up before somebody comes who knows them. In the
+    /// order of their keys. Where more than [`UNKNOWN_LOOK_MAX`] sagas wait for a worker, or are stuck, a store may look
+    /// at so many of each alone, those that have waited longest.
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>>;
 
     /// Keeps the shapes of definitions, each under its key, in place of one that was there: so tools read journals
     /// without their code. They are kept for good.
@@ -189,7 +201,7 @@ pub struct Claim {
 }
 
 /// What a saga must match to be driven: name, version and shape of its definition.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DefinitionKey {
     /// The name.
     pub name: String,
@@ -213,19 +225,17 @@ impl DefinitionKey {
         Self { name: shape.name.clone(), version: shape.version, fingerprint: shape.fingerprint }
     }
 
+    /// The key of the definition that a saga was started with, as its first event says.
+    #[must_use]
+    pub fn of_started(started: &SagaStarted) -> Self {
+        let SagaStarted { definition, version, fingerprint, .. } = started;
+        Self { name: definition.to_string(), version: *version, fingerprint: *fingerprint }
+    }
+
     /// The key of the definition that a saga was started with.
     #[must_use]
     pub fn of_instance(instance: &SagaInstance) -> Self {
         let SagaInstance { definition, version, fingerprint, .. } = instance;
         Self { name: definition.clone(), version: *version, fingerprint: *fingerprint }
     }
-}
-
-/// The answer to a heartbeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// The store's time.
-    pub now: Timestamp,
-    /// The worker's sagas with unanswered requests.
-    pub requested: Vec<SagaId>,
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::SagaInstance;
+use serde::{Deserialize, Serialize};
+
+use super::{DefinitionKey, SagaInstance};
 use crate::machine::{Record, SagaState};
 use crate::{Labels, SagaId, Timestamp, WorkerId};
 
@@ -199,6 +201,19 @@ pub struct WorkerLease {
     /// Until when at least, by the store's clock.
     pub leased_until: Timestamp,
 }
+
+/// Sagas that no live worker can drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownDefinition {
+    /// Their definition.
+    #[serde(flatten)]
+    pub definition: DefinitionKey,
+    /// How many there are.
+    pub sagas: u64,
+}
+
+/// As many sagas are looked at for those that no live worker knows, of all that wait for a worker.
+pub const UNKNOWN_LOOK_MAX: u64 = 100_000;
 
 /// Which ended sagas to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::faults::{Access, Faults, Harm, Moment};
 use super::watch::Watch;
 use crate::machine::{Record, Request};
 use crate::store::{
-    Append, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
     OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError,
-    StoreResult, StoreTraits, WorkerLease,
+    StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
 };
 use crate::{Definition, DefinitionShape, SagaId, Timestamp, WorkerId};
 
@@ -189,11 +188,11 @@ impl JournalStore for FaultyStore {
         Box::pin(self.pass(call, claimed, |claimed| !claimed.is_empty()))
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
         Box::pin(async move {
             match self.faults.by_text("heartbeat") {
                 Some((_, harm)) => Err(self.suffer(harm).await),
-                None => self.let_through(move || self.inner.heartbeat(worker, lease)).await,
+                None => self.let_through(move || self.inner.heartbeat(beat)).await,
             }
         })
     }
@@ -250,6 +249,10 @@ impl QueryStore for FaultyStore {
 
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         Box::pin(self.let_through(|| self.inner.workers()))
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        Box::pin(self.let_through(|| self.inner.unknown()))
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

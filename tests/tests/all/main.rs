@@ -15,3 +15,4 @@ mod spans;
 mod surface;
 mod surpassed;
 mod takeover;
+mod unknown;

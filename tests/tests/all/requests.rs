@@ -2,7 +2,7 @@
 
 use saga::machine::{Event, Request, SagaStarted, SagaState};
 use saga::policy::{minutes, secs};
-use saga::store::{Append, Claim, HeadChange, JournalStore as _};
+use saga::store::{Append, Beat, Claim, HeadChange, JournalStore as _};
 use saga::testing::{Faults, FaultyStore, Harm, Moment};
 use saga::{Coordinator, Labels, MemoryStore, Payload, Saga as _, SagaId, StartOptions, Timestamp, WorkerId};
 use saga_tests::services::Mood;
@@ -42,10 +42,10 @@ async fn asked_twice(owner: Option<WorkerId>) -> (MemoryStore, SagaId, u64) {
 async fn a_heartbeat_tells_of_a_request_that_came_before_the_claim() {
     let worker = WorkerId::new();
     let (store, saga, _) = asked_twice(None).await;
-    store.heartbeat(worker, secs(15)).await.unwrap();
+    store.heartbeat(&Beat::new(worker, secs(15))).await.unwrap();
     let claimed = store.claim(&Claim { worker, definitions: None, limit: 1 }).await.unwrap();
     assert_eq!(claimed, [saga]);
-    assert_eq!(store.heartbeat(worker, secs(15)).await.unwrap().requested, [saga]);
+    assert_eq!(store.heartbeat(&Beat::new(worker, secs(15))).await.unwrap().requested, [saga]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +55,7 @@ async fn a_heartbeat_tells_of_the_second_request_when_the_first_is_answered() {
     let events = vec![Event::CancelRequested { reason: "no more".to_owned() }];
     let answer = Append { saga, expected: 1, events, head: None, answered: Some(first) };
     store.append_one(&answer).await.unwrap().unwrap();
-    assert_eq!(store.heartbeat(worker, secs(15)).await.unwrap().requested, [saga]);
+    assert_eq!(store.heartbeat(&Beat::new(worker, secs(15))).await.unwrap().requested, [saga]);
 }
 
 #[tokio::test(start_paused = true)]

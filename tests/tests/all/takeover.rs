@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use saga::machine::{Event, Record};
 use saga::policy::{hours, millis, minutes, secs};
+use saga::store::Beat;
 use saga::testing::{Faults, FaultyStore, Harm, Ledger, Moment};
 use saga::{Coordinator, CoordinatorBuilder, Outcome, SagaHandle, StartError, StartOptions, Store};
 use saga_tests::services::Mood;
@@ -203,7 +204,7 @@ async fn stopped_after_a_lost_claim() -> (Vec<String>, Vec<bool>) {
     let second = Coordinator::builder_shared(Arc::clone(&memory)).saga(trip).build().await.unwrap();
     sleep(secs(2)).await;
     // It is woken up, and renews its lease before it does anything else.
-    memory.heartbeat(first.worker(), hours(1)).await.unwrap();
+    memory.heartbeat(&Beat::new(first.worker(), hours(1))).await.unwrap();
     faults.let_go();
     assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(4));
     let journal = second.inspect::<Trip>(saga).await.unwrap().unwrap().journal;

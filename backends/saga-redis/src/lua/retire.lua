@@ -1,4 +1,4 @@
 -- Ends a lease.
 local worker = arg()
-redis.call('DEL', P .. 'claims:' .. worker)
+redis.call('DEL', P .. 'claims:' .. worker, P .. 'knows:' .. worker)
 return redis.call('HDEL', P .. 'leases', worker)

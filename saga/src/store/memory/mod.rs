@@ -11,9 +11,9 @@ use std::time::Duration;
 use self::outbox::Outbox;
 use self::shard::{Entry, Shard};
 use super::{
-    Append, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    Append, Beat, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
     JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort,
-    StoreResult, StoreTraits, WorkerLease,
+    StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
 };
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::{DefinitionShape, SagaId, Timestamp, WorkerId};
@@ -39,7 +39,7 @@ use crate::{DefinitionShape, SagaId, Timestamp, WorkerId};
 pub struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     keys: Mutex<HashMap<(String, String), SagaId>>,
-    leases: Mutex<HashMap<WorkerId, Timestamp>>,
+    leases: Mutex<HashMap<WorkerId, Lease>>,
     shapes: Mutex<HashMap<DefinitionKey, DefinitionShape>>,
     clock: Clock,
     position: AtomicU64,
@@ -47,6 +47,12 @@ pub struct MemoryStore {
     ended: Mutex<VecDeque<SagaId>>,
     ended_kept: usize,
     outbox: Outbox,
+}
+
+#[derive(Debug)]
+struct Lease {
+    until: Timestamp,
+    definitions: Vec<DefinitionKey>,
 }
 
 const SHARDS: usize = 64;
@@ -197,7 +203,7 @@ impl MemoryStore {
     fn find_free(&self, claim: &Claim) -> Vec<SagaId> {
         let now = self.clock.now();
         let alive: HashSet<WorkerId> =
-            lock(&self.leases).iter().filter(|(_, until)| **until > now).map(|(worker, _)| *worker).collect();
+            lock(&self.leases).iter().filter(|(_, lease)| lease.until > now).map(|(worker, _)| *worker).collect();
         let is_dead = |owner: WorkerId| !alive.contains(&owner);
         let mut free = Vec::new();
         for shard in self.each_shard() {
@@ -219,7 +225,7 @@ impl MemoryStore {
         for saga in found {
             let mut shard = self.shard(saga);
             let at = self.clock.now();
-            let is_dead = |owner: WorkerId| lock(&self.leases).get(&owner).is_none_or(|until| *until <= at);
+            let is_dead = |owner: WorkerId| lock(&self.leases).get(&owner).is_none_or(|lease| lease.until <= at);
             let Some(entry) = shard.sagas.get_mut(&saga).filter(|entry| entry.is_free(at, is_dead)) else {
                 continue;
             };
@@ -230,6 +236,27 @@ impl MemoryStore {
             claimed.push(saga);
         }
         claimed
+    }
+
+    fn unknown_now(&self) -> Vec<UnknownDefinition> {
+        let now = self.clock.now();
+        let (mut alive, mut known) = (HashSet::new(), HashSet::new());
+        for (worker, lease) in lock(&self.leases).iter().filter(|(_, lease)| lease.until > now) {
+            alive.insert(*worker);
+            known.extend(lease.definitions.iter().cloned());
+        }
+        let is_dead = |owner: WorkerId| !alive.contains(&owner);
+        let mut unknown = BTreeMap::new();
+        for shard in self.each_shard() {
+            for (_, entry) in shard.candidates(is_dead).filter(|(_, entry)| entry.is_nobodys(is_dead)) {
+                if let Some(key) = entry.started().map(DefinitionKey::of_started)
+                    && !known.contains(&key)
+                {
+                    *unknown.entry(key).or_default() += 1;
+                }
+            }
+        }
+        unknown.into_iter().map(|(definition, sagas)| UnknownDefinition { definition, sagas }).collect()
     }
 
     fn list_now(&self, filter: &SagaFilter) -> SagaPage {
@@ -369,13 +396,14 @@ impl JournalStore for MemoryStore {
         ready(self.claim_now(claim))
     }
 
-    fn heartbeat(&self, worker: WorkerId, lease: Duration) -> BoxFuture<'_, StoreResult<Heartbeat>> {
-        let now = self.clock.now();
+    fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {
+        let (now, worker) = (self.clock.now(), beat.worker);
         {
             let mut leases = lock(&self.leases);
             // One that has run out says the same as none.
-            leases.retain(|_, until| *until > now);
-            leases.insert(worker, now.saturating_add(lease));
+            leases.retain(|_, lease| lease.until > now);
+            let definitions = beat.definitions.clone();
+            leases.insert(worker, Lease { until: now.saturating_add(beat.lease), definitions });
         }
         let mut requested = Vec::new();
         for shard in self.each_shard() {
@@ -444,8 +472,14 @@ impl QueryStore for MemoryStore {
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         let now = self.clock.now();
         let leases = lock(&self.leases);
-        let alive = leases.iter().filter(|(_, until)| **until > now);
-        ready(alive.map(|(worker, until)| WorkerLease { worker: *worker, leased_until: *until }).collect())
+        let alive = leases.iter().filter(|(_, lease)| lease.until > now);
+        ready(
+            alive.map(|(worker, lease)| WorkerLease { worker: *worker, leased_until: lease.until }).collect(),
+        )
+    }
+
+    fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
+        ready(self.unknown_now())
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
@@ -495,11 +529,11 @@ mod tests {
         let saga = saga_of(&store, None).await;
         let claim = |worker| Claim { worker, definitions: None, limit: 9 };
         let (slow, quick) = (WorkerId::new(), WorkerId::new());
-        store.heartbeat(slow, hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(slow, hours(1))).await.unwrap();
         let found = store.find_free(&claim(slow));
         assert_eq!(found, [saga]);
         // Begins to live, and claims, between the two looks of the other.
-        store.heartbeat(quick, hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(quick, hours(1))).await.unwrap();
         assert_eq!(store.claim(&claim(quick)).await.unwrap(), [saga]);
         assert_eq!(store.take(&claim(slow), found), []);
         assert_eq!(store.instance(saga).await.unwrap().unwrap().owner, Some(quick));
@@ -513,7 +547,7 @@ mod tests {
         let claim = Claim { worker: other, definitions: None, limit: 9 };
         let found = store.find_free(&claim);
         assert_eq!(found, [saga]);
-        store.heartbeat(owner, hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(owner, hours(1))).await.unwrap();
         assert_eq!(store.take(&claim, found), []);
     }
 
@@ -521,12 +555,12 @@ mod tests {
     async fn the_leases_of_dead_workers_are_forgotten() {
         let store = MemoryStore::new();
         for _ in 0..100 {
-            store.heartbeat(WorkerId::new(), Duration::ZERO).await.unwrap();
+            store.heartbeat(&Beat::new(WorkerId::new(), Duration::ZERO)).await.unwrap();
         }
         let (last, retired) = (WorkerId::new(), WorkerId::new());
-        store.heartbeat(retired, hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(retired, hours(1))).await.unwrap();
         store.retire(retired).await.unwrap();
-        store.heartbeat(last, hours(1)).await.unwrap();
+        store.heartbeat(&Beat::new(last, hours(1))).await.unwrap();
         assert_eq!(lock(&store.leases).keys().copied().collect::<Vec<_>>(), [last]);
     }
 }

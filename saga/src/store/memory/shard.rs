@@ -91,9 +91,12 @@ impl Entry {
     pub(super) fn is_free(&self, now: Timestamp, is_dead: impl Fn(WorkerId) -> bool) -> bool {
         let is_due =
             self.head.state != SagaState::Stuck && self.head.wake_at.is_none_or(|wake_at| wake_at <= now);
-        !self.head.state.is_ended()
-            && self.head.owner.is_none_or(is_dead)
-            && (is_due || !self.requests.is_empty())
+        self.is_nobodys(is_dead) && (is_due || !self.requests.is_empty())
+    }
+
+    /// Whether it has not ended, and nobody who is alive owns it.
+    pub(super) fn is_nobodys(&self, is_dead: impl Fn(WorkerId) -> bool) -> bool {
+        !self.head.state.is_ended() && self.head.owner.is_none_or(is_dead)
     }
 
     /// Since when it waits for somebody to take it up.

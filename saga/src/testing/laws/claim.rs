@@ -12,7 +12,7 @@ use super::sample::{
 };
 use crate::machine::{Event, Request, SagaState};
 use crate::policy::hours;
-use crate::store::{Claim, DefinitionKey, HeadChange, Refusal, Store};
+use crate::store::{Beat, Claim, DefinitionKey, HeadChange, Refusal, Store};
 use crate::{SagaId, Timestamp, WorkerId};
 
 /// A claim makes its worker the owner and says so in the journal; then nobody else gets the saga, nor the worker
@@ -47,7 +47,7 @@ pub async fn a_running_lease_holds_a_saga(store: Arc<dyn Store>) {
     let id = new().owner(owner).create(&store).await;
     assert!(claim(&store, other, 10).await.is_empty());
     let before = now(&store).await;
-    let beat = store.heartbeat(owner, Duration::ZERO).await.expect("the heartbeat is taken");
+    let beat = store.heartbeat(&Beat::new(owner, Duration::ZERO)).await.expect("the heartbeat is taken");
     assert!(beat.now >= before);
     assert_eq!(claim(&store, other, 10).await, [id]);
 }

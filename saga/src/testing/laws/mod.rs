@@ -13,6 +13,7 @@ mod query;
 mod request;
 mod sample;
 mod tools;
+mod unknown;
 
 pub use append::*;
 pub use claim::*;
@@ -23,6 +24,7 @@ pub use outbox::*;
 pub use query::*;
 pub use request::*;
 pub use tools::*;
+pub use unknown::*;
 
 use super::StorePlace;
 use crate::store::BoxFuture;
@@ -135,6 +137,8 @@ macro_rules! __store_laws {
             a_described_shape_is_read_back
             the_latest_description_of_a_shape_counts
             workers_are_those_whose_lease_runs
+            a_definition_is_unknown_until_a_live_worker_knows_it
+            an_unknown_saga_counts_until_it_ends_and_while_no_live_worker_owns_it
             odd_labels_and_keys_are_told_apart
             a_cursor_is_held_by_one_worker_at_a_time
             a_cursor_whose_lease_ran_out_goes_to_another
@@ -209,6 +213,7 @@ mod tests {
             include_str!("query.rs"),
             include_str!("request.rs"),
             include_str!("tools.rs"),
+            include_str!("unknown.rs"),
         ];
         for line in laws.iter().flat_map(|file| file.lines()) {
             if let Some(law) = line.strip_prefix("pub async fn ") {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::sample::{append, end, ended, new, step, take, worker};
 use crate::machine::{Request, SagaState};
 use crate::policy::hours;
-use crate::store::{Refusal, Store};
+use crate::store::{Beat, Refusal, Store};
 use crate::{SagaId, WorkerId};
 
 fn cancel(reason: &str) -> Request {
@@ -102,7 +102,7 @@ pub async fn a_heartbeat_tells_of_the_workers_requested_sagas(store: Arc<dyn Sto
         number = number.max(request(&store, id, &Request::Retry).await);
     }
     let requested = async |worker: WorkerId| {
-        let beat = store.heartbeat(worker, hours(1)).await.expect("the heartbeat is taken");
+        let beat = store.heartbeat(&Beat::new(worker, hours(1))).await.expect("the heartbeat is taken");
         let requested: HashSet<SagaId> = beat.requested.iter().copied().collect();
         assert_eq!(requested.len(), beat.requested.len(), "each is told once");
         requested

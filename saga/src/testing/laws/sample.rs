@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::machine::{By, Event, Record, SagaStarted, SagaState};
-use crate::store::{Append, Claim, HeadChange, Refusal, SagaInstance, Store};
+use crate::store::{Append, Beat, Claim, HeadChange, Refusal, SagaInstance, Store};
 use crate::{Fingerprint, Labels, Payload, SagaId, Timestamp, WorkerId};
 
 /// A saga to be created; what a law doesn't set is the same for all.
@@ -173,6 +173,6 @@ pub(super) async fn claim(store: &Arc<dyn Store>, worker: WorkerId, limit: usize
 /// A worker with a lease that outlives every test.
 pub(super) async fn worker(store: &Arc<dyn Store>) -> WorkerId {
     let worker = WorkerId::new();
-    store.heartbeat(worker, crate::policy::hours(1)).await.expect("the heartbeat is taken");
+    store.heartbeat(&Beat::new(worker, crate::policy::hours(1))).await.expect("the heartbeat is taken");
     worker
 }

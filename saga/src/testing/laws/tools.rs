@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sample::worker;
-use crate::store::{DefinitionKey, Store};
+use crate::store::{Beat, DefinitionKey, Store};
 use crate::{Definition, DefinitionShape, StepDefinition, StepKind, WorkerId};
 
 fn shape(name: &str, version: u32, step: &'static str) -> DefinitionShape {
@@ -54,7 +54,7 @@ pub async fn workers_are_those_whose_lease_runs(store: Arc<dyn Store>) {
     assert_eq!(alive().await, []);
     let (first, second) = (worker(&store).await, worker(&store).await);
     let dead = WorkerId::new();
-    store.heartbeat(dead, Duration::ZERO).await.expect("the lease is renewed");
+    store.heartbeat(&Beat::new(dead, Duration::ZERO)).await.expect("the lease is renewed");
     let mut both = [first, second];
     both.sort_unstable();
     assert_eq!(alive().await, both);
