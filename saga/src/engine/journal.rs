@@ -131,7 +131,7 @@ impl Durable<'_> {
     ) -> Result<(Append, Timestamp), Recording> {
         match (append, answer) {
             (Some(append), Ok(Ok(at))) => Ok((append, at)),
-            (Some(append), Ok(Err(refusal))) => self.refused(append, refusal, false).await,
+            (Some(append), Ok(Err(refusal))) => self.refused(append, refusal).await,
             (Some(append), Err(error)) => self.insist(append, error).await,
             // The whole runtime is going down: leaders are dropped only with it.
             (None, _) => Err(Recording::Halted),
@@ -155,37 +155,32 @@ impl Durable<'_> {
             append = handed_back.ok_or(Recording::Halted)?;
             match answer {
                 Ok(Ok(at)) => return Ok((append, at)),
-                Ok(Err(refusal)) => return self.refused(append, refusal, true).await,
+                Ok(Err(refusal)) => return self.refused(append, refusal).await,
                 Err(again) => error = again,
             }
         }
         Err(Recording::Halted)
     }
 
-    /// The append's number is taken: by an earlier try of its own whose answer was lost, or by another owner.
-    async fn refused(
-        &self,
-        append: Append,
-        refusal: Refusal,
-        is_retried: bool,
-    ) -> Result<(Append, Timestamp), Recording> {
-        if is_retried {
-            let mut delay = BACKOFF.0;
-            loop {
-                match self.read_back(&append).await {
-                    Ok(Some(at)) => return Ok((append, at)),
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::warn!(saga.id = %self.saga, %error, "the store cannot be read back");
-                        self.pause(&mut delay).await?;
-                    }
+    /// The append's number is taken: by an earlier try of its own whose answer was lost, here or within the store, or by
+    /// another owner. That one's first event is another: it says who claimed the saga.
+    async fn refused(&self, append: Append, refusal: Refusal) -> Result<(Append, Timestamp), Recording> {
+        if let Refusal::KeyTaken { existing } = refusal
+            && existing != self.saga
+        {
+            return Err(Recording::KeyTaken(existing));
+        }
+        let mut delay = BACKOFF.0;
+        loop {
+            match self.read_back(&append).await {
+                Ok(Some(at)) => return Ok((append, at)),
+                Ok(None) => return Err(Recording::Fenced),
+                Err(error) => {
+                    tracing::warn!(saga.id = %self.saga, %error, "the store cannot be read back");
+                    self.pause(&mut delay).await?;
                 }
             }
         }
-        Err(match refusal {
-            Refusal::KeyTaken { existing } if existing != self.saga => Recording::KeyTaken(existing),
-            Refusal::KeyTaken { .. } | Refusal::Conflict => Recording::Fenced,
-        })
     }
 
     /// The starter hears of the error. Should the saga turn out to be recorded after all, it is driven.

@@ -59,6 +59,9 @@ pub trait JournalStore: Send + Sync + 'static {
     /// Writes each append of `batch`, in order, in one durable commit: once it returned, each has its own answer,
     /// and those that were taken survive a crash of everything. One that is refused changes nothing and doesn't
     /// hinder the others. After an error, each append of the batch is there in whole or not at all.
+    ///
+    /// A store that tries again by itself may answer [`Conflict`](Refusal::Conflict) for what its first try wrote:
+    /// whoever is refused reads the journal before it takes what is there for another's.
     fn append<'a>(
         &'a self,
         batch: &'a [Append],

@@ -43,6 +43,8 @@ pub enum Harm {
     Death,
     /// The caller gets [`Unavailable`](crate::StoreError::Unavailable); the next call goes well.
     Unavailable,
+    /// The answer is lost on its way, and the driver calls again by itself: the caller gets the second answer.
+    Repeated,
 }
 
 /// One thing that goes wrong.
@@ -65,6 +67,7 @@ impl fmt::Display for Fault {
         match self.harm {
             Harm::Death => write!(f, "death {moment} call {}", self.call),
             Harm::Unavailable => write!(f, "no answer, {moment} call {}", self.call),
+            Harm::Repeated => write!(f, "a second try, {moment} call {}", self.call),
         }
     }
 }

@@ -64,7 +64,7 @@ impl FaultyStore {
     pub(super) async fn pass<'a, T>(
         &self,
         (text, access): (String, Access),
-        call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
+        call: impl Fn() -> BoxFuture<'a, StoreResult<T>> + Send,
         is_effective: impl FnOnce(&T) -> bool + Send,
     ) -> StoreResult<T> {
         self.faults.while_held(&text).await;
@@ -73,8 +73,10 @@ impl FaultyStore {
         if self.batches {
             tokio::task::yield_now().await;
         }
-        if let Some((Moment::Before, harm)) = fault {
-            return Err(self.suffer(harm).await);
+        match fault {
+            // The first try reached nothing.
+            None | Some((Moment::After, _) | (Moment::Before, Harm::Repeated)) => {}
+            Some((Moment::Before, harm)) => return Err(self.suffer(harm).await),
         }
         let answer = call().await;
         self.unless_dead().await;
@@ -82,6 +84,7 @@ impl FaultyStore {
             self.faults.took_effect(number);
         }
         match fault {
+            Some((Moment::After, Harm::Repeated)) => call().await,
             Some((Moment::After, harm)) => Err(self.suffer(harm).await),
             _ => answer,
         }

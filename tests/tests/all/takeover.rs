@@ -63,6 +63,21 @@ async fn a_delayed_start_whose_answer_is_lost_is_read_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_append_that_the_store_tried_twice_is_found_to_be_ones_own() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.build().await.unwrap();
+    for text in ["append at 0", "append at 1", "append at 3"] {
+        faults.fail_next(text, Moment::After, Harm::Repeated);
+    }
+    let handle = coordinator.start::<Trip>(1).await.unwrap();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+    let journal = coordinator.inspect::<Trip>(handle.id()).await.unwrap().unwrap().journal;
+    let kinds: Vec<_> = journal.iter().map(|record| record.event.kind()).collect();
+    let done = "step_completed";
+    assert_eq!(kinds, ["saga_started", done, done, done, "ended"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_saga_that_waits_for_a_place_is_not_taken_for_one_that_kills_its_workers() {
     let trip = Trip::default();
     let (builder, faults) = faulty(trip.clone());
