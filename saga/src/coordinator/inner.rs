@@ -1,7 +1,5 @@
 //! What all clones of a coordinator, its sagas and its background tasks share.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::agenda::Agenda;
 use super::live::LiveSagas;
 use super::publishers::Publishers;
 use super::registry::Registry;
@@ -57,25 +56,11 @@ pub(crate) struct Inner {
     /// Wakes the heartbeat, which hears of requests, before its time.
     pub(crate) beat_soon: Arc<Notify>,
     last_heartbeat: Mutex<Instant>,
-    /// Whether a claim got no answer: it may have made this worker the owner of sagas that nobody drives.
-    pub(crate) has_lost_claim: AtomicBool,
     /// Whether the lease is ended, and must not be renewed.
     pub(crate) is_retired: AtomicBool,
     is_closed: AtomicBool,
     agenda: Mutex<Agenda>,
 }
-
-/// What the next search for work has to look at besides the store.
-#[derive(Default)]
-struct Agenda {
-    /// When sagas that went back to the store are due.
-    wake_ups: BinaryHeap<Reverse<Timestamp>>,
-    /// Sagas that this worker owns and nobody drives: their driver gave up or panicked.
-    orphans: Vec<SagaId>,
-}
-
-/// As many wake-ups are remembered; later ones are found by polling.
-const WAKE_UPS_MAX: usize = 4_096;
 
 impl Inner {
     pub(crate) fn new(
@@ -107,7 +92,6 @@ impl Inner {
             claim_soon: Arc::default(),
             beat_soon: Arc::default(),
             last_heartbeat: Mutex::new(Instant::now()),
-            has_lost_claim: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             agenda: Mutex::default(),
@@ -137,43 +121,20 @@ impl Inner {
 
     /// Looks for work at `at`, for a saga that went back to the store until then.
     pub(crate) fn wake_at(&self, at: Option<Timestamp>) {
-        let mut agenda = self.agenda();
-        if agenda.wake_ups.len() < WAKE_UPS_MAX {
-            agenda.wake_ups.push(Reverse(at.unwrap_or_else(|| self.clock.now())));
-        }
-        drop(agenda);
+        self.agenda().wake_at(at.unwrap_or_else(|| self.clock.now()));
         self.claim_soon.notify_one();
     }
 
-    /// When the search for work after the one that began at `began` is due: at the first wake-up that it may have
-    /// missed, or after the poll interval.
+    /// When the search for work after the one that began at `began` is due.
     pub(crate) fn next_search(&self, began: Timestamp) -> Instant {
         let poll = Instant::now() + self.limits.poll_interval;
-        let mut agenda = self.agenda();
-        if !agenda.orphans.is_empty() {
-            return poll.min(Instant::now() + Duration::from_millis(100));
-        }
-        // One that is not due yet stays: the search may begin before it, for another reason.
-        while agenda.wake_ups.peek().is_some_and(|Reverse(at)| *at <= began) {
-            agenda.wake_ups.pop();
-        }
-        let first = agenda.wake_ups.peek().map(|Reverse(at)| self.clock.instant_of(*at));
-        first.map_or(poll, |first| first.min(poll))
+        self.agenda().next_search(began, poll, &self.clock)
     }
 
     /// Remembers a saga that this worker owns and nobody drives.
     pub(crate) fn adopt_later(&self, saga: SagaId) {
-        self.adopt_again(saga);
+        self.agenda().adopt(saga);
         self.claim_soon.notify_one();
-    }
-
-    /// Remembers a saga that the search for work could not take up: it is tried again after a pause.
-    pub(crate) fn adopt_again(&self, saga: SagaId) {
-        self.agenda().orphans.push(saga);
-    }
-
-    pub(crate) fn take_orphans(&self) -> Vec<SagaId> {
-        std::mem::take(&mut self.agenda().orphans)
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -186,7 +147,7 @@ impl Inner {
         }
     }
 
-    fn agenda(&self) -> MutexGuard<'_, Agenda> {
+    pub(super) fn agenda(&self) -> MutexGuard<'_, Agenda> {
         self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

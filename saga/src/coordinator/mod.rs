@@ -1,5 +1,6 @@
 //! The coordinator: starts sagas, drives them, takes up what a crash left behind.
 
+mod agenda;
 mod builder;
 mod handle;
 mod inner;

@@ -15,7 +15,9 @@ use super::park;
 use super::task::Task;
 use crate::engine::Signal;
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
-use crate::store::{Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreResult, WakeUp, WakeUps};
+use crate::store::{
+    Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
+};
 use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
@@ -103,15 +105,23 @@ async fn search(inner: Weak<Inner>) {
 /// Takes up as many sagas as there are free places; whether there may be more. Where there were more before, the next
 /// place is waited for: many that a dead worker left are not to wait for the next search each time all places are taken.
 async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
-    if inner.has_lost_claim.swap(false, Ordering::Relaxed)
+    let lost_claim = inner.agenda().take_lost_claim();
+    if let Some(failures) = lost_claim
         && let Err(error) = find_lost(inner).await
     {
         tracing::warn!(%error, "the store cannot be searched for sagas that a lost answer speaks of");
-        inner.has_lost_claim.store(true, Ordering::Relaxed);
-        return false;
+        inner.agenda().fail_lost_claim(failures, &error);
+        // One row that cannot be read keeps nobody from all others.
+        if matches!(error, StoreError::Unavailable { .. }) {
+            return false;
+        }
     }
-    for saga in inner.take_orphans() {
-        adopt_orphan(inner, saga).await;
+    let orphans = inner.agenda().take_orphans();
+    for (saga, failures) in orphans {
+        if let Err(error) = adopt_orphan(inner, saga, failures).await {
+            tracing::warn!(saga.id = %saga, %error, failures, "a saga cannot be taken up; it is tried again");
+            inner.agenda().fail(saga, failures, &error);
+        }
     }
     // Who has no lease owns nothing for long: it would claim its own sagas, again and again.
     if inner.heartbeat_age() >= inner.limits.lease {
@@ -129,7 +139,7 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
         Ok(claimed) => claimed,
         Err(error) => {
             tracing::warn!(%error, "the store cannot be searched for sagas to take up");
-            inner.has_lost_claim.store(true, Ordering::Relaxed);
+            inner.agenda().lose_claim();
             return false;
         }
     };
@@ -157,9 +167,9 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
         for (saga, place) in some.iter().zip(places.drain(..)) {
             inner.counters.count_claim();
             match journals.as_mut().and_then(Iterator::next) {
-                Some(journal) => adopt_as(inner, *saga, place, Ok(journal)).await,
+                Some(journal) => adopt_as(inner, *saga, place, &journal, 0).await,
                 // One that cannot be read holds none of the others up.
-                None => adopt(inner, *saga, place).await,
+                None => adopt(inner, *saga, place, 0).await,
             }
         }
     }
@@ -168,24 +178,23 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
 
 /// Takes up a saga that this worker owns already, but nobody drives. Nobody can say what its last drive did, so
 /// it is claimed like any other.
-async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
+async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId, failures: u32) -> StoreResult<()> {
     if inner.live.get(saga).is_some() {
-        return;
+        return Ok(());
     }
     // Before the claim: claims without a drive would look as if the saga killed its workers.
-    let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() else { return inner.adopt_again(saga) };
-    let instance = match inner.store.instance(saga).await {
-        Ok(Some(instance)) => instance,
-        Ok(None) => return,
-        Err(_) => return inner.adopt_again(saga),
+    let Ok(place) = Arc::clone(&inner.sagas).try_acquire_owned() else {
+        inner.agenda().wait(saga, failures);
+        return Ok(());
     };
+    let Some(instance) = inner.store.instance(saga).await? else { return Ok(()) };
     if instance.state.is_ended() || instance.owner != Some(inner.worker) {
-        return;
+        return Ok(());
     }
-    let Ok(journal) = inner.store.load(saga).await else { return inner.adopt_again(saga) };
+    let journal = inner.store.load(saga).await?;
     // Another may have claimed it since: then the number that follows is theirs.
     if owner(&journal) != Some(inner.worker) {
-        return;
+        return Ok(());
     }
     let head = HeadChange { state: instance.state, owner: Some(inner.worker), wake_at: None };
     let append = Append {
@@ -196,11 +205,12 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId) {
         answered: None,
     };
     let (_, answer) = inner.committer.append(append).await;
-    match answer {
-        Ok(Ok(_)) => adopt(inner, saga, place).await,
-        Ok(Err(_)) => {}
-        Err(_) => inner.adopt_again(saga),
+    match answer? {
+        Ok(_) => adopt(inner, saga, place, failures).await,
+        // By another owner, or by what the last drive left on its way: that is seen with the next look.
+        Err(_) => inner.agenda().wait(saga, failures),
     }
+    Ok(())
 }
 
 /// Remembers the sagas that this worker owns and nobody drives: a claim whose answer was lost may have left some.
@@ -211,7 +221,7 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
         let page = inner.store.list(&filter).await?;
         for SagaInstance { id, owner, .. } in page.sagas {
             if owner == Some(inner.worker) && inner.live.get(id).is_none() {
-                inner.adopt_again(id);
+                inner.agenda().adopt(id);
             }
         }
         let Some(next) = page.next else { return Ok(()) };
@@ -220,37 +230,36 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
 }
 
 /// Drives a claimed saga on from where its journal says, or parks it with the reason why not.
-async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit) {
-    let journal = inner.store.load(saga).await;
-    adopt_as(inner, saga, place, journal).await;
+async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit, failures: u32) {
+    match inner.store.load(saga).await {
+        Ok(journal) => adopt_as(inner, saga, place, &journal, failures).await,
+        // Where it ends nobody can say: it cannot even be parked.
+        Err(error) => {
+            tracing::warn!(saga.id = %saga, %error, failures, "a claimed saga cannot be read; it is tried again");
+            inner.agenda().fail(saga, failures, &error);
+        }
+    }
 }
 
 async fn adopt_as(
     inner: &Arc<Inner>,
     saga: SagaId,
     place: OwnedSemaphorePermit,
-    journal: StoreResult<Vec<Record>>,
+    journal: &[Record],
+    failures: u32,
 ) {
     let Some(live) = inner.live.enter(saga) else { return };
     let let_go = || {
         inner.live.leave(saga, &live);
         live.set_rest(super::live::Rest::HandedOver);
     };
-    let journal = match journal {
-        Ok(journal) => journal,
-        Err(error) => {
-            tracing::warn!(saga.id = %saga, %error, "a claimed saga cannot be read; it is tried again");
-            let_go();
-            return inner.adopt_again(saga);
-        }
-    };
     // A process that was stopped after its claim for longer than its lease finds the next owner's in the journal.
     // Driving on from there would go past the fence: it would use the numbers that are theirs.
-    if owner(&journal) != Some(inner.worker) {
+    if owner(journal) != Some(inner.worker) {
         tracing::warn!(saga.id = %saga, "another worker claimed the saga before this one read its journal");
         return let_go();
     }
-    match take_up(inner, saga, &journal) {
+    match take_up(inner, saga, journal) {
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
             live.mailbox.send(Signal::Requests);
@@ -258,9 +267,9 @@ async fn adopt_as(
         }
         Err(reason) => {
             let_go();
-            if let Err(error) = park::park(inner, saga, &journal, reason).await {
-                tracing::warn!(saga.id = %saga, %error, "a saga cannot be parked; it is tried again");
-                inner.adopt_again(saga);
+            if let Err(error) = park::park(inner, saga, journal, reason).await {
+                tracing::warn!(saga.id = %saga, %error, failures, "a saga cannot be parked; it is tried again");
+                inner.agenda().fail(saga, failures, &error);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! What goes wrong in a store, and what was asked of it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use crate::SagaId;
 
 /// A call that a [`FaultyStore`](super::FaultyStore) passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +95,8 @@ struct State {
     flaky: Option<Flaky>,
     /// Calls that begin so wait.
     held: Option<&'static str>,
+    /// Their journals cannot be read.
+    unreadable: HashSet<SagaId>,
     calls: Vec<Call>,
 }
 
@@ -136,6 +141,21 @@ impl Faults {
     pub fn let_go(&self) {
         self.state().held = None;
         self.0.let_go.notify_waiters();
+    }
+
+    /// From now on the journal of this saga cannot be read: that is answered with
+    /// [`Broken`](crate::StoreError::Broken), until it is [mended](Self::mend).
+    pub fn spoil(&self, saga: SagaId) {
+        self.state().unreadable.insert(saga);
+    }
+
+    /// The journal of this saga can be read again.
+    pub fn mend(&self, saga: SagaId) {
+        self.state().unreadable.remove(&saga);
+    }
+
+    pub(super) fn is_spoilt(&self, saga: SagaId) -> bool {
+        self.state().unreadable.contains(&saga)
     }
 
     /// So many percent of the first `calls` calls get no answer, half of them after their effect.

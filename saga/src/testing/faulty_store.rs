@@ -176,7 +176,14 @@ impl JournalStore for FaultyStore {
     }
 
     fn load(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Vec<Record>>> {
-        Box::pin(self.pass(("load".to_owned(), Access::Read), move || self.inner.load(saga), |_| true))
+        let load = move || -> BoxFuture<'_, StoreResult<Vec<Record>>> {
+            if self.faults.is_spoilt(saga) {
+                let broken = StoreError::broken("the test says so");
+                return Box::pin(std::future::ready(Err(broken)));
+            }
+            self.inner.load(saga)
+        };
+        Box::pin(self.pass(("load".to_owned(), Access::Read), load, |_| true))
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {

@@ -295,6 +295,25 @@ async fn a_wake_up_is_not_lost_by_a_search_before_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_saga_whose_journal_cannot_be_read_is_tried_ever_more_seldom_and_holds_nobody_up() {
+    let (builder, faults) = faulty(Trip::default());
+    let coordinator = builder.max_concurrent_sagas(1).build().await.unwrap();
+    let delayed = async |delay| {
+        coordinator.start_with::<Trip>(1, StartOptions::new().delay(delay)).await.unwrap()
+    };
+    let (spoilt, sound) = (delayed(secs(1)).await, delayed(millis(1_001)).await);
+    faults.spoil(spoilt.id());
+    assert_eq!(timeout(secs(5), sound.outcome()).await.unwrap().unwrap(), Outcome::Completed(4));
+    let loads = || faults.calls().iter().filter(|call| call.text == "load").count();
+    sleep(minutes(60)).await;
+    let (before, told) = (loads(), delayed(millis(1)).await);
+    assert!((60..200).contains(&before), "{before} tries in an hour");
+    assert_eq!(timeout(secs(5), told.outcome()).await.unwrap().unwrap(), Outcome::Completed(4));
+    faults.mend(spoilt.id());
+    assert_eq!(timeout(minutes(2), spoilt.outcome()).await.unwrap().unwrap(), Outcome::Completed(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_is_not_asked_without_a_pause() {
     let (builder, faults) = faulty(Trip::default());
     let coordinator = builder.build().await.unwrap();
