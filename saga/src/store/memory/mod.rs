@@ -6,7 +6,6 @@ mod shard;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use self::outbox::Outbox;
 use self::shard::{Entry, Shard};
@@ -498,6 +497,8 @@ impl QueryStore for MemoryStore {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::policy::hours;
 
