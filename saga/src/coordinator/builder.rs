@@ -278,7 +278,7 @@ impl CoordinatorBuilder {
         let publishers = Publishers::new(names);
         let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock, publishers));
         // The lease stands before anything is owned under it.
-        inner.store.heartbeat(&inner.beat).await?;
+        inner.heartbeat().await?;
         // For tools alone: sagas are driven also where it cannot be kept.
         if let Err(error) = inner.store.describe(&inner.registry.shapes()).await {
             tracing::warn!(%error, "the shapes of the sagas are not kept: tools show their steps by number");

@@ -11,12 +11,12 @@ use super::agenda::Agenda;
 use super::live::LiveSagas;
 use super::publishers::Publishers;
 use super::registry::Registry;
-use crate::engine::{Committer, Observed, Observer, Signal};
+use crate::engine::{Committer, Lease, Observed, Observer, Signal};
 use crate::instruments::{Instruments, Stopwatch};
 use crate::machine::Task;
 use crate::observe::{Counters, Handler, Hub, Metrics};
 use crate::policy::Defaults;
-use crate::store::{Beat, Clock, Store};
+use crate::store::{Beat, Clock, Heartbeat, Store, StoreResult};
 use crate::{Codec, Definition, SagaId, Timestamp, WorkerId};
 
 /// The limits of a coordinator.
@@ -34,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) worker: WorkerId,
     /// What renews the lease.
     pub(crate) beat: Beat,
+    pub(crate) lease: Lease,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) committer: Committer,
     pub(crate) registry: Registry,
@@ -75,6 +76,7 @@ impl Inner {
         Self {
             worker,
             beat: Beat::new(worker, limits.lease).knowing(registry.keys()),
+            lease: Lease::new(limits.lease, clock),
             committer: Committer::new(Arc::clone(&store)),
             store,
             registry,
@@ -103,8 +105,16 @@ impl Inner {
         self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    pub(crate) fn heartbeat_reached(&self) {
+    /// Renews the lease.
+    pub(crate) async fn heartbeat(&self) -> StoreResult<Heartbeat> {
+        let sent = self.lease.now();
+        let heartbeat = self.store.heartbeat(&self.beat).await?;
+        if self.lease.renew(sent) {
+            // What is not driven since it ran out can be claimed now.
+            self.claim_soon.notify_one();
+        }
         *self.last_heartbeat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(heartbeat)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -181,6 +181,7 @@ pub(super) async fn start_now(
     let id = SagaId::new_at(now);
     let owner = Some(inner.worker);
     let first = started(definition, inner, (owner, now), input, options);
+    let term = inner.lease.term();
     // A fresh id is driven by nobody; were it, the starter would be told so.
     let live = inner.live.enter(id).ok_or(StartError::Joined(id))?;
     let task = Task {
@@ -193,6 +194,7 @@ pub(super) async fn start_now(
         sequence: 0,
         head: None,
         started_at: None,
+        term,
         place,
     };
     task.spawn(inner, Arc::clone(&live));

@@ -13,7 +13,7 @@ use tokio::time::{timeout, timeout_at};
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
-use crate::engine::Signal;
+use crate::engine::{Signal, Term};
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
 use crate::store::{
     Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
@@ -62,9 +62,8 @@ async fn beat(inner: Weak<Inner>, soon: Arc<Notify>, interval: Duration) {
         if inner.is_closed() && inner.live.len() == 0 && inner.store.retire(inner.worker).await.is_ok() {
             return;
         }
-        match inner.store.heartbeat(&inner.beat).await {
+        match inner.heartbeat().await {
             Ok(heartbeat) => {
-                inner.heartbeat_reached();
                 for saga in heartbeat.requested {
                     match inner.live.get(saga) {
                         Some(live) => live.mailbox.send(Signal::Requests),
@@ -105,6 +104,10 @@ async fn search(inner: Weak<Inner>) {
 /// Takes up as many sagas as there are free places; whether there may be more. Where there were more before, the next
 /// place is waited for: many that a dead worker left are not to wait for the next search each time all places are taken.
 async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
+    // Who has no lease owns nothing for long: it would claim its own sagas, again and again.
+    if !inner.lease.runs() {
+        return false;
+    }
     let lost_claim = inner.agenda().take_lost_claim();
     if let Some(failures) = lost_claim
         && let Err(error) = find_lost(inner).await
@@ -123,10 +126,6 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
             inner.agenda().fail(saga, failures, &error);
         }
     }
-    // Who has no lease owns nothing for long: it would claim its own sagas, again and again.
-    if inner.heartbeat_age() >= inner.limits.lease {
-        return false;
-    }
     let wait_max = if was_more { inner.limits.poll_interval } else { Duration::ZERO };
     let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
         return false;
@@ -135,6 +134,8 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
     // What an exclusive store's only process doesn't know, nobody knows: it is claimed too, and parked.
     let definitions = (!inner.store.traits().is_exclusive).then(|| inner.registry.keys());
     let claim = Claim { worker: inner.worker, definitions, limit };
+    // Before the claim: a lease that runs out from here on may run out after it.
+    let term = inner.lease.term();
     let claimed = match inner.store.claim(&claim).await {
         Ok(claimed) => claimed,
         Err(error) => {
@@ -166,10 +167,11 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
         let mut journals = inner.store.load_all(some).await.ok().map(Vec::into_iter);
         for (saga, place) in some.iter().zip(places.drain(..)) {
             inner.counters.count_claim();
+            let owned = Owned { saga: *saga, term, place, failures: 0 };
             match journals.as_mut().and_then(Iterator::next) {
-                Some(journal) => adopt_as(inner, *saga, place, &journal, 0).await,
+                Some(journal) => adopt_as(inner, owned, &journal).await,
                 // One that cannot be read holds none of the others up.
-                None => adopt(inner, *saga, place, 0).await,
+                None => adopt(inner, owned).await,
             }
         }
     }
@@ -187,6 +189,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId, failures: u32) -> StoreR
         inner.agenda().wait(saga, failures);
         return Ok(());
     };
+    let term = inner.lease.term();
     let Some(instance) = inner.store.instance(saga).await? else { return Ok(()) };
     if instance.state.is_ended() || instance.owner != Some(inner.worker) {
         return Ok(());
@@ -206,7 +209,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId, failures: u32) -> StoreR
     };
     let (_, answer) = inner.committer.append(append).await;
     match answer? {
-        Ok(_) => adopt(inner, saga, place, failures).await,
+        Ok(_) => adopt(inner, Owned { saga, term, place, failures }).await,
         // By another owner, or by what the last drive left on its way: that is seen with the next look.
         Err(_) => inner.agenda().wait(saga, failures),
     }
@@ -229,10 +232,21 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
     }
 }
 
+/// A saga that this worker has claimed.
+struct Owned {
+    saga: SagaId,
+    /// That of the lease before the claim.
+    term: Term,
+    place: OwnedSemaphorePermit,
+    /// How often it could not be taken up before.
+    failures: u32,
+}
+
 /// Drives a claimed saga on from where its journal says, or parks it with the reason why not.
-async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit, failures: u32) {
+async fn adopt(inner: &Arc<Inner>, owned: Owned) {
+    let Owned { saga, failures, .. } = owned;
     match inner.store.load(saga).await {
-        Ok(journal) => adopt_as(inner, saga, place, &journal, failures).await,
+        Ok(journal) => adopt_as(inner, owned, &journal).await,
         // Where it ends nobody can say: it cannot even be parked.
         Err(error) => {
             tracing::warn!(saga.id = %saga, %error, failures, "a claimed saga cannot be read; it is tried again");
@@ -241,13 +255,8 @@ async fn adopt(inner: &Arc<Inner>, saga: SagaId, place: OwnedSemaphorePermit, fa
     }
 }
 
-async fn adopt_as(
-    inner: &Arc<Inner>,
-    saga: SagaId,
-    place: OwnedSemaphorePermit,
-    journal: &[Record],
-    failures: u32,
-) {
+async fn adopt_as(inner: &Arc<Inner>, owned: Owned, journal: &[Record]) {
+    let Owned { saga, failures, .. } = owned;
     let Some(live) = inner.live.enter(saga) else { return };
     let let_go = || {
         inner.live.leave(saga, &live);
@@ -263,7 +272,7 @@ async fn adopt_as(
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
             live.mailbox.send(Signal::Requests);
-            taken_up.task(saga, place).spawn(inner, live);
+            taken_up.task(owned).spawn(inner, live);
         }
         Err(reason) => {
             let_go();
@@ -286,9 +295,9 @@ struct TakenUp {
 }
 
 impl TakenUp {
-    fn task(self, id: SagaId, place: OwnedSemaphorePermit) -> Task {
+    fn task(self, Owned { saga, term, place, .. }: Owned) -> Task {
         Task {
-            id,
+            id: saga,
             definition: self.definition,
             flow: self.flow,
             labels: self.started.labels,
@@ -298,6 +307,7 @@ impl TakenUp {
             first: None,
             sequence: self.sequence,
             started_at: Some(self.started_at),
+            term,
             place,
         }
     }

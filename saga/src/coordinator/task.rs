@@ -10,7 +10,9 @@ use super::live::{Live, Rest};
 use super::park;
 use super::start::StartError;
 use crate::context::SagaScope;
-use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, saga_span};
+use crate::engine::{
+    Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, Tenure, Term, saga_span,
+};
 use crate::machine::{Event, SagaState, State, StuckReason};
 use crate::timer::Deadlines;
 use crate::{Definition, Labels, SagaId, Timestamp};
@@ -27,6 +29,8 @@ pub(super) struct Task {
     pub(super) sequence: u64,
     pub(super) head: Option<SagaState>,
     pub(super) started_at: Option<Timestamp>,
+    /// That of the lease in which it came to be owned.
+    pub(super) term: Term,
     /// Its place among the concurrent sagas, given back on every way out.
     pub(super) place: OwnedSemaphorePermit,
 }
@@ -65,7 +69,8 @@ impl Task {
     }
 
     async fn drive(self, inner: Arc<Inner>, live: Arc<Live>, span: tracing::Span) {
-        let Self { id, definition, flow, labels, mut state, first, sequence, head, started_at, place } = self;
+        let Self { id, definition, flow, labels, mut state, first, sequence, head, started_at, term, place } =
+            self;
         // Dropped last: whoever waits for the drive's end finds the place free, and all told.
         let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
         let scope = SagaScope::new(id, labels, Deadlines::new(definition.steps.len()));
@@ -93,6 +98,7 @@ impl Task {
             }),
             span,
             wait_max: inner.limits.lease,
+            tenure: Some(Tenure { lease: &inner.lease, term, is_strict: inner.committer.gathers }),
         };
         let stop = driver.drive(&mut state, first, || live.set_recorded(Ok(()))).await;
         drop(driver);
@@ -139,6 +145,11 @@ async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool
             true
         }
         Halt::Recording(Recording::Halted) | Halt::Halted => true,
+        Halt::Unleased => {
+            tracing::warn!(saga.id = %id, "the lease ran out: another worker may own the saga, and it is let go");
+            inner.beat_soon.notify_one();
+            true
+        }
         Halt::Illegal(illegal) => {
             tracing::error!(saga.id = %id, %illegal, "an event did not fit; the saga is parked");
             let reason = StuckReason::IllegalJournal { message: illegal.to_string() };

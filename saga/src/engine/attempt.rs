@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::flow::{AttemptFuture, AttemptOutcome, Flow};
+use super::lease::Tenure;
+use super::mailbox::{Mailbox, Signal};
 use super::trace;
 use crate::context::Attempt;
 use crate::instruments::Stopwatch;
@@ -46,6 +48,8 @@ pub(super) struct Underway<'a> {
 
 enum Stage<'a> {
     Queued(Box<Queued<'a>>),
+    /// Its turn came when it must not begin any more: its drive is told to stop.
+    Late,
     Active {
         future: AttemptFuture<'a>,
         /// Held for as long as the attempt runs, and given back on every way out.
@@ -56,14 +60,22 @@ enum Stage<'a> {
 /// An attempt that waits for a worker.
 struct Queued<'a> {
     acquire: BoxFuture<'a, Result<SemaphorePermit<'a>, AcquireError>>,
-    flow: &'a dyn Flow,
+    doorkeeper: Doorkeeper<'a>,
+}
+
+/// What begins an attempt after a wait, if the saga is still its worker's.
+#[derive(Clone, Copy)]
+pub(super) struct Doorkeeper<'a> {
+    pub(super) flow: &'a dyn Flow,
+    pub(super) tenure: Option<Tenure<'a>>,
+    pub(super) mailbox: &'a Mailbox,
 }
 
 impl<'a> Underway<'a> {
     /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there. Its code
     /// runs in the place of `spare`, and is the next spare one, if it ends at once.
     pub(super) fn begin(
-        (flow, workers): (&'a dyn Flow, Option<&'a Semaphore>),
+        (doorkeeper, workers): (Doorkeeper<'a>, Option<&'a Semaphore>),
         of: &AttemptOf,
         told: &Attempt<'a>,
         span: Span,
@@ -75,7 +87,7 @@ impl<'a> Underway<'a> {
             Some((_, Ok(worker))) => Some(worker),
             Some((workers, Err(_))) => {
                 let acquire = Box::pin(workers.acquire());
-                let stage = Stage::Queued(Box::new(Queued { acquire, flow }));
+                let stage = Stage::Queued(Box::new(Queued { acquire, doorkeeper }));
                 let mut queued = Self { of: *of, told: *told, deadline: None, span, stage };
                 return match queued.poll(cx) {
                     Poll::Ready(outcome) => Begun::Ended(outcome),
@@ -83,7 +95,7 @@ impl<'a> Underway<'a> {
                 };
             }
         };
-        let mut future = flow.attempt(of.step, of.task, told, spare.take());
+        let mut future = doorkeeper.flow.attempt(of.step, of.task, told, spare.take());
         match poll_attempt(&mut future, &span, cx) {
             Poll::Ready(outcome) => {
                 *spare = Some(future);
@@ -104,7 +116,13 @@ impl<'a> Underway<'a> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
         if let Stage::Queued(queued) = &mut self.stage {
             let Poll::Ready(worker) = queued.acquire.as_mut().poll(cx) else { return Poll::Pending };
-            let future = queued.flow.attempt(self.of.step, self.of.task, &self.told, None);
+            let Doorkeeper { flow, tenure, mailbox } = queued.doorkeeper;
+            if tenure.is_some_and(|tenure| !tenure.holds_now()) {
+                mailbox.send(Signal::Halt);
+                self.stage = Stage::Late;
+                return Poll::Pending;
+            }
+            let future = flow.attempt(self.of.step, self.of.task, &self.told, None);
             // The semaphore is never closed; if it were, the attempt runs without a worker's permit.
             self.stage = Stage::Active { future, _worker: worker.ok() };
             self.of.since = Stopwatch::start();

@@ -19,7 +19,7 @@ pub(crate) type Answer = StoreResult<Result<Timestamp, Refusal>>;
 pub(crate) struct Committer {
     store: Arc<dyn Store>,
     /// Whether the appends of many sagas share a commit; else each is written at once.
-    pub(super) gathers: bool,
+    pub(crate) gathers: bool,
     queue: Mutex<Queue>,
     /// Whether the last batch was of more than one append.
     was_shared: AtomicBool,

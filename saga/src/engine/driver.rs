@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Span;
 
-use super::attempt::{AttemptOf, Begun, Underway};
+use super::attempt::{AttemptOf, Begun, Doorkeeper, Underway};
 use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::journal::{Handover, Journal, Recording};
+use super::lease::Tenure;
 use super::mailbox::{Mailbox, Signal};
 use super::running::Running;
 use super::trace::StepSpans;
@@ -34,6 +35,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) span: Span,
     /// A wait longer than this is spent in the store and not here.
     pub(crate) wait_max: Duration,
+    /// Without one, nobody else can ever own the saga.
+    pub(crate) tenure: Option<Tenure<'a>>,
 }
 
 /// How a drive came to its end in order.
@@ -54,6 +57,8 @@ pub(crate) enum Halt {
     Illegal(IllegalEvent),
     /// The coordinator's time is up.
     Halted,
+    /// The worker's lease ran out: another may own the saga.
+    Unleased,
 }
 
 impl From<Recording> for Halt {
@@ -139,9 +144,15 @@ impl<'a> Driver<'a> {
                 }
                 Action::Attempt { step, number, task } => {
                     let of = AttemptOf { step, task, number, since: Stopwatch::start() };
-                    self.draft_start(&mut drive, &of)?;
+                    // What is recorded as begun is in doubt, also where it then does not begin.
+                    if self.is_recorded_at_start(&of) && self.may_begin(&drive) {
+                        self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
+                    }
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
+                    }
+                    if !self.may_begin(&drive) {
+                        return Err(Halt::Unleased);
                     }
                     poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
                 }
@@ -180,15 +191,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The record of a start, where one is kept.
-    fn draft_start(&self, drive: &mut Drive<'a, '_>, of: &AttemptOf) -> Result<(), IllegalEvent> {
-        let is_recorded = of.task == Task::Execute
+    /// Whether a start is recorded before it happens.
+    fn is_recorded_at_start(&self, of: &AttemptOf) -> bool {
+        of.task == Task::Execute
             && self.definition.steps[of.step].at_most_once
-            && matches!(self.journal, Journal::Durable(_));
-        if is_recorded {
-            self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
-        }
-        Ok(())
+            && matches!(self.journal, Journal::Durable(_))
+    }
+
+    /// Whether nobody else can own the saga now. Once not, never again.
+    fn may_begin(&self, drive: &Drive<'a, '_>) -> bool {
+        self.tenure.is_none_or(|tenure| tenure.holds(drive.now))
     }
 
     /// Begins an attempt. Many end at once: those need no place among the running ones.
@@ -215,7 +227,8 @@ impl<'a> Driver<'a> {
         };
         self.scope.deadlines.begin(of.step);
         let span = drive.spans.attempt(self.definition, of.step, of.task, of.number);
-        match Underway::begin((self.flow, self.workers), of, &told, span, &mut drive.spare, cx) {
+        let doorkeeper = Doorkeeper { flow: self.flow, tenure: self.tenure, mailbox: self.mailbox };
+        match Underway::begin((doorkeeper, self.workers), of, &told, span, &mut drive.spare, cx) {
             Begun::Ended(outcome) => self.attempt_ended(drive, of, outcome),
             Begun::Underway(attempt) => {
                 drive.running.add(attempt);

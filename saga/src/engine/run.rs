@@ -70,6 +70,7 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
         journal: Journal::Nowhere,
         span: super::trace::saga_span(definition, id),
         wait_max: Duration::MAX,
+        tenure: None,
     };
     let broken = |message: String| Outcome::Stuck(StuckReason::IllegalJournal { message });
     match driver.drive(&mut state, None, || ()).await {

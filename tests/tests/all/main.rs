@@ -6,6 +6,7 @@ mod durable_writes;
 mod events;
 mod generated_sagas;
 mod killed_processes;
+mod leases;
 mod operators;
 mod order_saga;
 mod parked_branches;

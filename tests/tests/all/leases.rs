@@ -1,0 +1,99 @@
+//! A worker begins no attempt where its lease may be over: another may have the saga.
+
+use std::sync::Arc;
+
+use saga::policy::{hours, minutes, secs};
+use saga::testing::{Faults, FaultyStore, Harm, Moment};
+use saga::{
+    Coordinator, CoordinatorBuilder, Outcome, Saga as _, SagaHandle, StepContext, StepError, Store, saga, step,
+};
+use saga_tests::services::{Mood, Services};
+use tokio::time::{sleep, timeout};
+
+/// A visit whose backoff is shorter than the lease: it is waited for here, and not in the store.
+#[derive(Debug, Clone, Default)]
+#[saga(steps(knock), retry = fixed(2, secs(12)).jitter(0.0))]
+struct Visit {
+    services: Services,
+}
+
+#[step(pivot, at_most_once, timeout = minutes(5))]
+async fn knock(cx: &StepContext<Visit>, _number: &u64) -> Result<(), StepError> {
+    cx.services.serve(cx).await
+}
+
+/// Over a store whose heartbeats fail so often after the first.
+async fn faulty(
+    visit: &Visit,
+    beats: usize,
+    set: impl FnOnce(CoordinatorBuilder) -> CoordinatorBuilder,
+) -> (Arc<dyn Store>, Coordinator) {
+    let memory: Arc<dyn Store> = Arc::new(saga::testing::watched_memory_store([Visit::definition()]));
+    let faults = Faults::none();
+    let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
+    let coordinator = set(Coordinator::builder(store).saga(visit.clone())).build().await.unwrap();
+    for _ in 0..beats {
+        faults.fail_next("heartbeat", Moment::Before, Harm::Unavailable);
+    }
+    (memory, coordinator)
+}
+
+async fn outcome(handle: &SagaHandle<Visit>) -> Outcome<()> {
+    timeout(hours(1), handle.outcome()).await.expect("the saga is lost").unwrap()
+}
+
+/// A visit of a worker that does not reach the store for so many heartbeats, one each 5 s: its lease of 15 s runs out in
+/// a backoff, and another worker takes the saga. How often each knocked.
+async fn in_a_backoff(beats: usize) -> (usize, usize) {
+    let (stale, current) = (Visit::default(), Visit::default());
+    stale.services.feel("knock", Mood::Busy(1));
+    current.services.feel("knock", Mood::Slow(minutes(1)));
+    let (memory, first) = faulty(&stale, beats, |builder| builder).await;
+    sleep(secs(10)).await;
+    let saga = first.start::<Visit>(1).await.unwrap().id();
+    sleep(secs(5)).await;
+    let second = Coordinator::builder_shared(memory).saga(current.clone()).build().await.unwrap();
+    assert_eq!(outcome(&second.handle(saga)).await, Outcome::Completed(()));
+    (stale.services.said().len(), current.services.said().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_a_backoff_in_which_the_lease_ran_out() {
+    assert_eq!(in_a_backoff(100).await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_a_backoff_in_which_the_lease_ran_out_and_was_renewed() {
+    assert_eq!(in_a_backoff(3).await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_that_waited_for_a_worker_until_the_lease_had_run_out() {
+    let (stale, current) = (Visit::default(), Visit::default());
+    for visit in [&stale, &current] {
+        visit.services.feel("knock", Mood::Slow(secs(30)));
+    }
+    let (memory, first) = faulty(&stale, 100, |builder| builder.worker_pool_size(1)).await;
+    let [_, waiting] = [first.start::<Visit>(1).await.unwrap(), first.start::<Visit>(2).await.unwrap()];
+    sleep(secs(15)).await;
+    let second = Coordinator::builder_shared(memory).saga(current).build().await.unwrap();
+    assert_eq!(outcome(&second.handle(waiting.id())).await, Outcome::Completed(()));
+    assert_eq!(stale.services.said().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_that_was_let_go_is_taken_up_again_once_the_lease_is_renewed() {
+    let visit = Visit::default();
+    visit.services.feel("knock", Mood::Busy(1));
+    let (_, coordinator) = faulty(&visit, 4, |builder| builder).await;
+    sleep(secs(10)).await;
+    let handle = coordinator.start::<Visit>(1).await.unwrap();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(()));
+    let journal = coordinator.inspect::<Visit>(handle.id()).await.unwrap().unwrap().journal;
+    let kinds: Vec<_> = journal.iter().map(|record| record.event.kind()).collect();
+    // What was not begun is not recorded as begun: it would be in doubt.
+    let expected = [
+        "saga_started", "step_started", "step_failed", "claimed", "step_started", "step_completed", "ended",
+    ];
+    assert_eq!(kinds, expected);
+}
