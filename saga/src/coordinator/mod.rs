@@ -2,6 +2,7 @@
 
 mod agenda;
 mod builder;
+mod give_up;
 mod handle;
 mod inner;
 mod live;

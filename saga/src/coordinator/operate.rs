@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Coordinator;
+use super::{Coordinator, give_up};
 use crate::engine::Signal;
 use crate::machine::{Request, SagaState};
-use crate::{ErrorCode, PayloadError, SagaId, StoreError};
+use crate::{ErrorCode, PayloadError, SagaId, SagaInstance, StoreError};
 
 /// A request that could not be made. The saga is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ impl Coordinator {
     /// # }
     /// ```
     pub async fn cancel(&self, id: SagaId, reason: impl Into<String>) -> Result<(), OperateError> {
-        let (_, state) = self.state_of(id).await?;
+        let state = self.instance_of(id).await?.state;
         if state.is_ended() {
             return Err(OperateError::Ended { saga: id, state });
         }
@@ -127,7 +127,7 @@ impl Coordinator {
     /// # }
     /// ```
     pub async fn retry(&self, id: SagaId) -> Result<(), OperateError> {
-        let (_, state) = self.stuck(id, "retried").await?;
+        let state = self.stuck(id, "retried").await?.state;
         self.request(id, state, Request::Retry).await
     }
 
@@ -164,7 +164,7 @@ impl Coordinator {
         step: impl AsRef<str>,
         note: impl Into<String>,
     ) -> Result<(), OperateError> {
-        let (definition, state) = self.stuck(id, "skipped").await?;
+        let SagaInstance { definition, state, .. } = self.stuck(id, "skipped").await?;
         let step = self.known_step(&definition, step.as_ref())?;
         self.request(id, state, Request::Skip { step, note: note.into() }).await
     }
@@ -203,7 +203,7 @@ impl Coordinator {
         output: impl Serialize,
         note: impl Into<String>,
     ) -> Result<(), OperateError> {
-        let (definition, state) = self.stuck(id, "supplied").await?;
+        let SagaInstance { definition, state, .. } = self.stuck(id, "supplied").await?;
         let step = self.known_step(&definition, step.as_ref())?;
         let payload = self.inner.codec.encode(&output)?;
         self.check_output(id, &definition, &step, &payload).await?;
@@ -211,7 +211,8 @@ impl Coordinator {
         self.request(id, state, request).await
     }
 
-    /// Gives a parked saga up: it ends `Failed`, with all that is not undone in its report.
+    /// Gives a parked saga up: it ends `Failed`, with all that is not undone in its report. Where no live worker knows its
+    /// definition, it has ended once this returned.
     ///
     /// ```
     /// # use std::sync::atomic::{AtomicBool, Ordering};
@@ -239,20 +240,21 @@ impl Coordinator {
     /// # }
     /// ```
     pub async fn abandon(&self, id: SagaId, note: impl Into<String>) -> Result<(), OperateError> {
-        let (_, state) = self.stuck(id, "abandoned").await?;
-        self.request(id, state, Request::Abandon { note: note.into() }).await
+        let (saga, note) = (self.stuck(id, "abandoned").await?, note.into());
+        if give_up::give_up(&self.inner, &saga, &note).await? {
+            return Ok(());
+        }
+        self.request(id, saga.state, Request::Abandon { note }).await
     }
 
-    async fn state_of(&self, id: SagaId) -> Result<(String, SagaState), OperateError> {
-        let instance = self.inner.store.instance(id).await?;
-        let instance = instance.ok_or(OperateError::NotFound { saga: id })?;
-        Ok((instance.definition, instance.state))
+    async fn instance_of(&self, id: SagaId) -> Result<SagaInstance, OperateError> {
+        self.inner.store.instance(id).await?.ok_or(OperateError::NotFound { saga: id })
     }
 
-    async fn stuck(&self, id: SagaId, request: &'static str) -> Result<(String, SagaState), OperateError> {
-        match self.state_of(id).await? {
-            (definition, SagaState::Stuck) => Ok((definition, SagaState::Stuck)),
-            (_, state) => Err(OperateError::NotStuck { saga: id, state, request }),
+    async fn stuck(&self, id: SagaId, request: &'static str) -> Result<SagaInstance, OperateError> {
+        match self.instance_of(id).await? {
+            saga if saga.state == SagaState::Stuck => Ok(saga),
+            SagaInstance { state, .. } => Err(OperateError::NotStuck { saga: id, state, request }),
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) async fn park(
 }
 
 /// The steps that a journal shows as done and not undone. Without the definition they have no names.
-fn left_behind(journal: &[Record]) -> Vec<NotUndone> {
+pub(super) fn left_behind(journal: &[Record]) -> Vec<NotUndone> {
     let mut done: Vec<usize> = Vec::new();
     for record in journal {
         match record.event {

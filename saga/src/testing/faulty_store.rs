@@ -34,6 +34,7 @@ pub struct FaultyStore {
     pub(super) inner: Arc<dyn Store>,
     faults: Faults,
     batches: bool,
+    is_shared: bool,
     watch: Watch,
 }
 
@@ -42,7 +43,7 @@ impl FaultyStore {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, faults: Faults) -> Self {
         let batches = inner.traits().batches;
-        Self { inner, faults, batches, watch: Watch::default() }
+        Self { inner, faults, batches, is_shared: false, watch: Watch::default() }
     }
 
     /// Holds the journals of sagas of these definitions against [the rules](crate::machine::invariants) after each
@@ -58,6 +59,13 @@ impl FaultyStore {
     #[must_use]
     pub fn with_batches(mut self) -> Self {
         self.batches = true;
+        self
+    }
+
+    /// Says that processes share it, whatever `inner` says: a coordinator claims only what it knows.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.is_shared = true;
         self
     }
 
@@ -137,7 +145,9 @@ impl JournalStore for FaultyStore {
     }
 
     fn traits(&self) -> StoreTraits {
-        StoreTraits { batches: self.batches, ..self.inner.traits() }
+        let traits = self.inner.traits();
+        let is_exclusive = traits.is_exclusive && !self.is_shared;
+        StoreTraits { batches: self.batches, is_exclusive }
     }
 
     fn append<'a>(
