@@ -124,7 +124,10 @@ pub trait QueryStore: Send + Sync + 'static {
     /// One saga, by id.
     fn instance(&self, saga: SagaId) -> BoxFuture<'_, StoreResult<Option<SagaInstance>>>;
 
-    /// A page of sagas; the same cursor never shows a saga twice, nor leaves one out, however many come meanwhile.
+    /// A page of sagas. The pages of a list show no saga twice, and leave none out that was recorded before the first of
+    /// them was read, however many come meanwhile. One that comes meanwhile may be left out: with the newest first each
+    /// of those, with the oldest first one whose record was under way while the page was read, or that has the very time
+    /// of the cursor. Whoever must miss none reads [`events`](Self::events).
     fn list<'a>(&'a self, filter: &'a SagaFilter) -> BoxFuture<'a, StoreResult<SagaPage>>;
 
     /// Entries of all journals in the order in which they were committed, for publishers: each saga's in order.
