@@ -126,7 +126,10 @@ fn claims_beside_ended(runtime: &Runtime, ended: usize) {
                 leave_in_flight(&store, &templates, WorkerId::new(), 100).await;
             }
             let worker = WorkerId::new();
-            store.heartbeat(&Beat::new(worker, std::time::Duration::from_mins(10))).await.expect("a heartbeat");
+            store
+                .heartbeat(&Beat::new(worker, std::time::Duration::from_mins(10)))
+                .await
+                .expect("a heartbeat");
             server.work();
             for _ in 0..CLAIMS {
                 let claim = Claim { worker, definitions: None, limit: 1 };

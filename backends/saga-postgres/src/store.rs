@@ -6,9 +6,9 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 use saga::machine::{Record, Request};
 use saga::store::{
-    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
-    UnknownDefinition, WakeUps, WorkerLease,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult,
+    StoreTraits, UnknownDefinition, WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, Timestamp, WorkerId};
 

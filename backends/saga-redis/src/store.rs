@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use saga::machine::{Record, Request, SagaState};
 use saga::store::{
-    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult, StoreTraits,
-    UnknownDefinition, WakeUps, WorkerLease,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, StoreResult,
+    StoreTraits, UnknownDefinition, WakeUps, WorkerLease,
 };
 use saga::{DefinitionShape, SagaId, StoreError, Timestamp, WorkerId};
 

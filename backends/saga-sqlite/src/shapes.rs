@@ -53,7 +53,8 @@ pub(crate) fn unknown(connection: &Connection, now: Timestamp) -> Result<Vec<Unk
         connection.prepare_cached("SELECT definitions FROM workers WHERE leased_until > ?1")?;
     let mut workers = statement.query([now.as_micros()])?;
     while let Some(row) = workers.next()? {
-        let definitions: Vec<DefinitionKey> = serde_json::from_str(row.get_ref(0)?.as_str()?)
+        let definitions: String = row.get(0)?;
+        let definitions: Vec<DefinitionKey> = serde_json::from_str(&definitions)
             .map_err(|error| SqlError::broken(format!("what a worker knows cannot be read: {error}")))?;
         known.extend(definitions);
     }

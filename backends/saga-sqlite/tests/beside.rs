@@ -7,7 +7,9 @@ use std::time::Duration;
 use common::{Directory, new_saga, take};
 use saga::machine::{Event, Request, SagaState};
 use saga::policy::{keep_for, millis};
-use saga::store::{Append, Beat, Claim, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, SagaFilter};
+use saga::store::{
+    Append, Beat, Claim, EventsAfter, HeadChange, JournalStore, Purge, QueryStore, SagaFilter,
+};
 use saga::{Coordinator, StepError, StoreError, Timestamp, WorkerId, saga, step};
 use saga_sqlite::{SqliteOptions, SqliteStore};
 

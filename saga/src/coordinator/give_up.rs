@@ -56,8 +56,7 @@ fn not_undone(
     for event in then {
         state.apply(definition, event).ok()?;
     }
-    let situation =
-        Situation { now: inner.clock.now(), running: StepSet::EMPTY, defaults: &inner.defaults };
+    let situation = Situation { now: inner.clock.now(), running: StepSet::EMPTY, defaults: &inner.defaults };
     match state.next(definition, &situation) {
         Action::Record(Event::Ended { state: SagaState::Failed, not_undone }) => Some(not_undone),
         _ => None,

@@ -10,9 +10,7 @@ use super::live::{Live, Rest};
 use super::park;
 use super::start::StartError;
 use crate::context::SagaScope;
-use crate::engine::{
-    Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, Tenure, Term, saga_span,
-};
+use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, Tenure, Term, saga_span};
 use crate::machine::{Event, SagaState, State, StuckReason};
 use crate::timer::Deadlines;
 use crate::{Definition, Labels, SagaId, Timestamp};

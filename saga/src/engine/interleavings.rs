@@ -10,8 +10,8 @@ use loom::thread;
 use super::*;
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::store::{
-    Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, HeadChange, Heartbeat, JournalEntry, JournalStore,
-    Purge, QueryStore, SagaFilter, SagaInstance, SagaPage, StoreTraits, UnknownDefinition,
+    Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, HeadChange, Heartbeat, JournalEntry,
+    JournalStore, Purge, QueryStore, SagaFilter, SagaInstance, SagaPage, StoreTraits, UnknownDefinition,
     WorkerLease,
 };
 use crate::{DefinitionShape, Labels, MemoryStore, Payload, SagaId, SagaState, WorkerId};

@@ -7,9 +7,9 @@ use super::faults::{Access, Faults, Harm, Moment};
 use super::watch::Watch;
 use crate::machine::{Record, Request};
 use crate::store::{
-    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry, JournalStore,
-    OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store, StoreError,
-    StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
+    Append, Beat, BoxFuture, Claim, Counts, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
+    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Store,
+    StoreError, StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
 };
 use crate::{Definition, DefinitionShape, SagaId, Timestamp, WorkerId};
 

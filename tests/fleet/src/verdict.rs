@@ -185,7 +185,8 @@ mod tests {
             let folder = Folder::new();
             let world = folder.file("world");
             let names = Shipment::definition().steps.iter().map(|step| step.name.to_string());
-            let lines = names.zip(self.signed).map(|(step, signed)| self.line("effect", &step, &step, signed));
+            let lines =
+                names.zip(self.signed).map(|(step, signed)| self.line("effect", &step, &step, signed));
             let lines: String = lines.chain(self.more.iter().cloned()).collect();
             std::fs::write(&world, lines).unwrap();
             let callers = Callers::from_iter(self.owners.into_iter().zip(["a".to_owned(), "b".to_owned()]));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use saga::policy::{hours, minutes, secs};
 use saga::testing::{Faults, FaultyStore, Harm, Moment};
 use saga::{
-    Coordinator, CoordinatorBuilder, Outcome, Saga as _, SagaHandle, StepContext, StepError, Store, saga, step,
+    Coordinator, CoordinatorBuilder, Outcome, Saga as _, SagaHandle, StepContext, StepError, Store, saga,
+    step,
 };
 use saga_tests::services::{Mood, Services};
 use tokio::time::{sleep, timeout};
@@ -92,8 +93,7 @@ async fn a_saga_that_was_let_go_is_taken_up_again_once_the_lease_is_renewed() {
     let journal = coordinator.inspect::<Visit>(handle.id()).await.unwrap().unwrap().journal;
     let kinds: Vec<_> = journal.iter().map(|record| record.event.kind()).collect();
     // What was not begun is not recorded as begun: it would be in doubt.
-    let expected = [
-        "saga_started", "step_started", "step_failed", "claimed", "step_started", "step_completed", "ended",
-    ];
+    let expected =
+        ["saga_started", "step_started", "step_failed", "claimed", "step_started", "step_completed", "ended"];
     assert_eq!(kinds, expected);
 }

@@ -185,8 +185,7 @@ async fn a_journal_that_was_read_before_a_wait_for_a_place_is_not_driven_on_from
     // It asks for two sagas, and a start takes the second place before it gets them.
     faults.hold("claim");
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
-    let first =
-        Coordinator::builder(store).saga(first_trip).max_concurrent_sagas(2).build().await.unwrap();
+    let first = Coordinator::builder(store).saga(first_trip).max_concurrent_sagas(2).build().await.unwrap();
     sleep(millis(1)).await;
     first.start::<Trip>(1).await.unwrap();
     faults.let_go();
@@ -298,9 +297,8 @@ async fn a_wake_up_is_not_lost_by_a_search_before_its_time() {
 async fn a_saga_whose_journal_cannot_be_read_is_tried_ever_more_seldom_and_holds_nobody_up() {
     let (builder, faults) = faulty(Trip::default());
     let coordinator = builder.max_concurrent_sagas(1).build().await.unwrap();
-    let delayed = async |delay| {
-        coordinator.start_with::<Trip>(1, StartOptions::new().delay(delay)).await.unwrap()
-    };
+    let delayed =
+        async |delay| coordinator.start_with::<Trip>(1, StartOptions::new().delay(delay)).await.unwrap();
     let (spoilt, sound) = (delayed(secs(1)).await, delayed(millis(1_001)).await);
     faults.spoil(spoilt.id());
     assert_eq!(timeout(secs(5), sound.outcome()).await.unwrap().unwrap(), Outcome::Completed(4));

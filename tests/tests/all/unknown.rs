@@ -5,9 +5,7 @@ use std::sync::Arc;
 use saga::machine::{Event, Record, Request, invariants};
 use saga::policy::{minutes, secs};
 use saga::store::{DefinitionKey, UnknownDefinition};
-use saga::{
-    Coordinator, OperateError, Outcome, Saga as _, SagaId, SagaState, StartOptions, Store, WorkerId,
-};
+use saga::{Coordinator, OperateError, Outcome, Saga as _, SagaId, SagaState, StartOptions, Store, WorkerId};
 use saga_tests::services::Mood;
 use saga_tests::trip::{Trip, TripStep};
 use saga_tests::watched_memory;
@@ -16,7 +14,8 @@ use tokio::time::sleep;
 #[tokio::test(start_paused = true)]
 async fn health_and_metrics_tell_of_sagas_that_no_live_worker_knows() {
     let store: Arc<dyn Store> = Arc::new(watched_memory().shared());
-    let starter = Coordinator::builder_shared(Arc::clone(&store)).saga(Trip::default()).build().await.unwrap();
+    let starter =
+        Coordinator::builder_shared(Arc::clone(&store)).saga(Trip::default()).build().await.unwrap();
     let trip = starter.start_with::<Trip>(1, StartOptions::new().delay(minutes(5))).await.unwrap();
     assert_eq!(starter.health().await.unknown, []);
     starter.shutdown().await;

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use self::outbox::Outbox;
 use self::shard::{Entry, Shard};
 use super::{
-    Append, Beat, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat, JournalEntry,
-    JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage, Sort,
-    StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
+    Append, Beat, BoxFuture, Claim, Clock, Counts, Cursor, DefinitionKey, EventsAfter, Heartbeat,
+    JournalEntry, JournalStore, OutboxStore, Purge, QueryStore, Refusal, SagaFilter, SagaInstance, SagaPage,
+    Sort, StoreResult, StoreTraits, UnknownDefinition, WorkerLease,
 };
 use crate::machine::{Event, Record, Request, SagaStarted};
 use crate::{DefinitionShape, SagaId, Timestamp, WorkerId};
@@ -201,8 +201,11 @@ impl MemoryStore {
     /// Sagas that looked free, those that wait longest first.
     fn find_free(&self, claim: &Claim) -> Vec<SagaId> {
         let now = self.clock.now();
-        let alive: HashSet<WorkerId> =
-            lock(&self.leases).iter().filter(|(_, lease)| lease.until > now).map(|(worker, _)| *worker).collect();
+        let alive: HashSet<WorkerId> = lock(&self.leases)
+            .iter()
+            .filter(|(_, lease)| lease.until > now)
+            .map(|(worker, _)| *worker)
+            .collect();
         let is_dead = |owner: WorkerId| !alive.contains(&owner);
         let mut free = Vec::new();
         for shard in self.each_shard() {
@@ -224,7 +227,8 @@ impl MemoryStore {
         for saga in found {
             let mut shard = self.shard(saga);
             let at = self.clock.now();
-            let is_dead = |owner: WorkerId| lock(&self.leases).get(&owner).is_none_or(|lease| lease.until <= at);
+            let is_dead =
+                |owner: WorkerId| lock(&self.leases).get(&owner).is_none_or(|lease| lease.until <= at);
             let Some(entry) = shard.sagas.get_mut(&saga).filter(|entry| entry.is_free(at, is_dead)) else {
                 continue;
             };

@@ -10,11 +10,7 @@ use crate::store::{Append, Beat, DefinitionKey, HeadChange, Store};
 use crate::{SagaId, WorkerId};
 
 fn key(new: &New) -> DefinitionKey {
-    DefinitionKey {
-        name: new.definition.to_owned(),
-        version: new.version,
-        fingerprint: new.fingerprint,
-    }
+    DefinitionKey { name: new.definition.to_owned(), version: new.version, fingerprint: new.fingerprint }
 }
 
 async fn unknown(store: &Arc<dyn Store>) -> Vec<(DefinitionKey, u64)> {
