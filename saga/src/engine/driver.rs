@@ -145,13 +145,15 @@ impl<'a> Driver<'a> {
                 Action::Attempt { step, number, task } => {
                     let of = AttemptOf { step, task, number, since: Stopwatch::start() };
                     // What is recorded as begun is in doubt, also where it then does not begin.
-                    if self.is_recorded_at_start(&of) && self.may_begin(&drive) {
+                    if self.is_recorded_at_start(&of)
+                        && (self.holds(drive.now) || Box::pin(self.regain()).await)
+                    {
                         self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
                     }
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
                     }
-                    if !self.may_begin(&drive) {
+                    if !self.holds(drive.now) && !Box::pin(self.regain()).await {
                         return Err(Halt::Unleased);
                     }
                     poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
@@ -198,9 +200,21 @@ impl<'a> Driver<'a> {
             && matches!(self.journal, Journal::Durable(_))
     }
 
-    /// Whether nobody else can own the saga now. Once not, never again.
-    fn may_begin(&self, drive: &Drive<'a, '_>) -> bool {
-        self.tenure.is_none_or(|tenure| tenure.holds(drive.now))
+    /// Whether nobody else can own the saga; `now` is the time of the last wait.
+    fn holds(&self, now: Timestamp) -> bool {
+        self.tenure.is_none_or(|tenure| tenure.holds(now))
+    }
+
+    /// After a lapse of the lease that is over: whether nobody took the saga meanwhile. Whoever finds that while the
+    /// lease runs keeps the saga.
+    async fn regain(&mut self) -> bool {
+        let (Some(tenure), Journal::Durable(journal)) = (self.tenure, &self.journal) else { return true };
+        let tenure = Tenure { term: tenure.lease.term(), ..tenure };
+        let is_kept = tenure.holds_now() && journal.is_owned().await && tenure.holds_now();
+        if is_kept {
+            self.tenure = Some(tenure);
+        }
+        is_kept
     }
 
     /// Begins an attempt. Many end at once: those need no place among the running ones.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::committer::{Answer, Committer};
 use super::mailbox::{Mailbox, Signal};
 use super::observer::{Observed, Observer};
-use crate::machine::{Event, SagaState};
+use crate::machine::{Event, SagaState, owner};
 use crate::store::{Append, HeadChange, Refusal, Store, StoreError};
 use crate::{Definition, Labels, SagaId, Timestamp, WorkerId};
 
@@ -203,6 +203,17 @@ impl Durable<'_> {
         let is_taken = taken.len() >= append.events.len()
             && taken.iter().zip(&append.events).all(|(record, event)| record.event == *event);
         Ok(taken.first().filter(|_| is_taken).map(|record| record.at))
+    }
+
+    /// Whether the store says that the saga is where this owner left it.
+    pub(crate) async fn is_owned(&self) -> bool {
+        match self.store.load(self.saga).await {
+            Ok(journal) => journal.len() as u64 == self.sequence && owner(&journal) == Some(self.worker),
+            Err(error) => {
+                tracing::warn!(saga.id = %self.saga, %error, "whose the saga is cannot be read");
+                false
+            }
+        }
     }
 
     async fn pause(&self, delay: &mut Duration) -> Result<(), Recording> {

@@ -83,7 +83,7 @@ pub(crate) struct Tenure<'a> {
 }
 
 impl Tenure<'_> {
-    /// Whether nobody else can own the saga; `now` is the time of the drive's last wait. Once not, never again.
+    /// Whether nobody else can own the saga; `now` is the time of the drive's last wait. Once not, never again in this term.
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
         if self.is_strict {
             return self.holds_now();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use saga::policy::{hours, minutes, secs};
-use saga::testing::{Faults, FaultyStore, Harm, Moment};
+use saga::testing::{Faults, FaultyStore, Harm, Moment, watched_memory_store};
 use saga::{
     Coordinator, CoordinatorBuilder, Outcome, Saga as _, SagaHandle, StepContext, StepError, Store, saga,
     step,
@@ -18,21 +18,32 @@ struct Visit {
     services: Services,
 }
 
-#[step(pivot, at_most_once, timeout = minutes(5))]
+#[step(pivot, timeout = minutes(5))]
 async fn knock(cx: &StepContext<Visit>, _number: &u64) -> Result<(), StepError> {
+    cx.services.serve(cx).await
+}
+
+/// The same, but each attempt is recorded before it begins.
+#[derive(Debug, Clone, Default)]
+#[saga(steps(ring), retry = fixed(2, secs(12)).jitter(0.0))]
+struct Call {
+    services: Services,
+}
+
+#[step(pivot, at_most_once, timeout = minutes(5))]
+async fn ring(cx: &StepContext<Call>, _number: &u64) -> Result<(), StepError> {
     cx.services.serve(cx).await
 }
 
 /// Over a store whose heartbeats fail so often after the first.
 async fn faulty(
-    visit: &Visit,
     beats: usize,
     set: impl FnOnce(CoordinatorBuilder) -> CoordinatorBuilder,
 ) -> (Arc<dyn Store>, Coordinator) {
-    let memory: Arc<dyn Store> = Arc::new(saga::testing::watched_memory_store([Visit::definition()]));
+    let memory: Arc<dyn Store> = Arc::new(watched_memory_store([Visit::definition(), Call::definition()]));
     let faults = Faults::none();
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
-    let coordinator = set(Coordinator::builder(store).saga(visit.clone())).build().await.unwrap();
+    let coordinator = set(Coordinator::builder(store)).build().await.unwrap();
     for _ in 0..beats {
         faults.fail_next("heartbeat", Moment::Before, Harm::Unavailable);
     }
@@ -49,7 +60,7 @@ async fn in_a_backoff(beats: usize) -> (usize, usize) {
     let (stale, current) = (Visit::default(), Visit::default());
     stale.services.feel("knock", Mood::Busy(1));
     current.services.feel("knock", Mood::Slow(minutes(1)));
-    let (memory, first) = faulty(&stale, beats, |builder| builder).await;
+    let (memory, first) = faulty(beats, |builder| builder.saga(stale.clone())).await;
     sleep(secs(10)).await;
     let saga = first.start::<Visit>(1).await.unwrap().id();
     sleep(secs(5)).await;
@@ -74,7 +85,7 @@ async fn no_attempt_begins_that_waited_for_a_worker_until_the_lease_had_run_out(
     for visit in [&stale, &current] {
         visit.services.feel("knock", Mood::Slow(secs(30)));
     }
-    let (memory, first) = faulty(&stale, 100, |builder| builder.worker_pool_size(1)).await;
+    let (memory, first) = faulty(100, |builder| builder.saga(stale.clone()).worker_pool_size(1)).await;
     let [_, waiting] = [first.start::<Visit>(1).await.unwrap(), first.start::<Visit>(2).await.unwrap()];
     sleep(secs(15)).await;
     let second = Coordinator::builder_shared(memory).saga(current).build().await.unwrap();
@@ -82,18 +93,31 @@ async fn no_attempt_begins_that_waited_for_a_worker_until_the_lease_had_run_out(
     assert_eq!(stale.services.said().len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_saga_that_was_let_go_is_taken_up_again_once_the_lease_is_renewed() {
-    let visit = Visit::default();
-    visit.services.feel("knock", Mood::Busy(1));
-    let (_, coordinator) = faulty(&visit, 4, |builder| builder).await;
+/// The journal of a saga whose lease runs out in a backoff, and is renewed, after so many failed heartbeats, before
+/// anybody takes the saga.
+async fn undisturbed(beats: usize) -> Vec<&'static str> {
+    let call = Call::default();
+    call.services.feel("ring", Mood::Busy(1));
+    let (_, coordinator) = faulty(beats, |builder| builder.saga(call.clone())).await;
     sleep(secs(10)).await;
-    let handle = coordinator.start::<Visit>(1).await.unwrap();
-    assert_eq!(outcome(&handle).await, Outcome::Completed(()));
-    let journal = coordinator.inspect::<Visit>(handle.id()).await.unwrap().unwrap().journal;
-    let kinds: Vec<_> = journal.iter().map(|record| record.event.kind()).collect();
+    let handle = coordinator.start::<Call>(1).await.unwrap();
+    let outcome = timeout(hours(1), handle.outcome()).await.expect("the saga is lost").unwrap();
+    assert_eq!(outcome, Outcome::Completed(()));
+    assert_eq!(call.services.said().len(), 2);
+    let journal = coordinator.inspect::<Call>(handle.id()).await.unwrap().unwrap().journal;
+    journal.iter().map(|record| record.event.kind()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_that_was_let_go_is_claimed_again_once_the_lease_is_renewed() {
     // What was not begun is not recorded as begun: it would be in doubt.
     let expected =
         ["saga_started", "step_started", "step_failed", "claimed", "step_started", "step_completed", "ended"];
-    assert_eq!(kinds, expected);
+    assert_eq!(undisturbed(4).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_saga_that_nobody_took_before_the_lease_was_renewed_goes_on() {
+    let expected = ["saga_started", "step_started", "step_failed", "step_started", "step_completed", "ended"];
+    assert_eq!(undisturbed(3).await, expected);
 }
