@@ -568,7 +568,7 @@ async fn a_schema_of_a_later_version_is_not_touched(url: String) {
     let error = schema.options().open().await.unwrap_err();
     assert!(matches!(&error, StoreError::Unusable { .. }));
     assert!(
-        error.to_string().ends_with("has the version 99, this program knows up to 2: deploy a newer one"),
+        error.to_string().ends_with("has the version 99, this program knows up to 3: deploy a newer one"),
         "{error}"
     );
 }

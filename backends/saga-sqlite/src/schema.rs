@@ -64,3 +64,26 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Sq
     migration.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_any_earlier_version_is_brought_up_to_date() {
+        for version in 1..MIGRATIONS.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            for statements in &MIGRATIONS[..version] {
+                connection.execute_batch(statements).unwrap();
+            }
+            connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+            connection.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+            connection.execute("INSERT INTO workers (id, leased_until) VALUES (x'00', 1)", []).unwrap();
+            migrate(&mut connection, Path::new("a file")).unwrap();
+            check_current(&connection, Path::new("a file")).unwrap();
+            let known = "SELECT definitions FROM workers";
+            let known: String = connection.query_row(known, [], |row| row.get(0)).unwrap();
+            assert_eq!(known, "[]");
+        }
+    }
+}

@@ -30,7 +30,7 @@ async fn a_file_is_made_where_there_is_none_and_tables_where_it_is_empty() {
     let schema = Connection::open(directory.file()).unwrap();
     let version: i64 = schema.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     let mode: String = schema.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-    assert_eq!((version, mode.as_str()), (2, "wal"));
+    assert_eq!((version, mode.as_str()), (3, "wal"));
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_file_of_a_later_version_is_refused_and_left_as_it_is() {
     later.pragma_update(None, "user_version", 7).unwrap();
     let (error, text) = refused(directory.file()).await;
     assert!(matches!(error, StoreError::Unusable { .. }), "{error:?}");
-    assert!(text.contains("version 7") && text.contains("up to 2") && text.contains("newer"), "{text}");
+    assert!(text.contains("version 7") && text.contains("up to 3") && text.contains("newer"), "{text}");
     let version: i64 = later.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 7);
 }

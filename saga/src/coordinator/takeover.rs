@@ -211,7 +211,7 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId, failures: u32) -> StoreR
     match answer? {
         Ok(_) => adopt(inner, Owned { saga, term, place, failures }).await,
         // By another owner, or by what the last drive left on its way: that is seen with the next look.
-        Err(_) => inner.agenda().wait(saga, failures),
+        Err(_) => return Err(StoreError::unavailable("its journal has gone on since it was read")),
     }
     Ok(())
 }
