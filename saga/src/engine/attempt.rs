@@ -1,5 +1,6 @@
 //! One attempt under way: it ends with an outcome, a panic, or its deadline.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::flow::{AttemptFuture, AttemptOutcome, Flow};
+use super::flow::{AttemptOutcome, Flow, PlaceOf};
 use super::lease::Tenure;
 use super::mailbox::{Mailbox, Signal};
 use super::trace;
@@ -51,7 +52,7 @@ enum Stage<'a> {
     /// Its turn came when it must not begin any more: its drive is told to stop.
     Late,
     Active {
-        future: AttemptFuture<'a>,
+        place: PlaceOf<'a>,
         /// Held for as long as the attempt runs, and given back on every way out.
         _worker: Option<SemaphorePermit<'a>>,
     },
@@ -79,7 +80,7 @@ impl<'a> Underway<'a> {
         of: &AttemptOf,
         told: &Attempt<'a>,
         span: Span,
-        spare: &mut Option<AttemptFuture<'a>>,
+        spare: &mut Option<PlaceOf<'a>>,
         cx: &mut Context<'_>,
     ) -> Begun<'a> {
         let worker = match workers.map(|workers| (workers, workers.try_acquire())) {
@@ -95,14 +96,13 @@ impl<'a> Underway<'a> {
                 };
             }
         };
-        let mut future = doorkeeper.flow.attempt(of.step, of.task, told, spare.take());
-        match poll_attempt(&mut future, &span, cx) {
-            Poll::Ready(outcome) => {
-                *spare = Some(future);
-                Begun::Ended(outcome)
-            }
+        let flow = doorkeeper.flow;
+        let place = spare.get_or_insert_with(|| flow.place());
+        match within(&span, || place.as_mut().begin(of.task, told, cx)) {
+            Poll::Ready(outcome) => Begun::Ended(outcome),
             Poll::Pending => {
-                let stage = Stage::Active { future, _worker: worker };
+                let place = spare.take().unwrap_or_else(|| flow.place());
+                let stage = Stage::Active { place, _worker: worker };
                 Begun::Underway(Self { of: *of, told: *told, deadline: told.deadline(), span, stage })
             }
         }
@@ -114,6 +114,7 @@ impl<'a> Underway<'a> {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
+        let mut is_first = false;
         if let Stage::Queued(queued) = &mut self.stage {
             let Poll::Ready(worker) = queued.acquire.as_mut().poll(cx) else { return Poll::Pending };
             let Doorkeeper { flow, tenure, mailbox } = queued.doorkeeper;
@@ -122,13 +123,17 @@ impl<'a> Underway<'a> {
                 self.stage = Stage::Late;
                 return Poll::Pending;
             }
-            let future = flow.attempt(self.of.step, self.of.task, &self.told, None);
+            let place = flow.place();
             // The semaphore is never closed; if it were, the attempt runs without a worker's permit.
-            self.stage = Stage::Active { future, _worker: worker.ok() };
+            self.stage = Stage::Active { place, _worker: worker.ok() };
             self.of.since = Stopwatch::start();
+            is_first = true;
         }
-        let Stage::Active { future, .. } = &mut self.stage else { return Poll::Pending };
-        let poll = poll_attempt(future, &self.span, cx);
+        let Stage::Active { place, .. } = &mut self.stage else { return Poll::Pending };
+        let place = place.as_mut();
+        let poll = within(&self.span, || {
+            if is_first { place.begin(self.of.task, &self.told, cx) } else { place.poll(cx) }
+        });
         if poll.is_pending() && self.deadline.is_none() {
             self.deadline = self.told.deadline();
         }
@@ -150,11 +155,11 @@ fn no_answer_within(timeout: Duration) -> String {
 }
 
 /// Polls within the attempt's span, which is told of the outcome.
-fn poll_attempt(future: &mut AttemptFuture<'_>, span: &Span, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
+fn within(span: &Span, poll: impl FnOnce() -> Poll<AttemptOutcome>) -> Poll<AttemptOutcome> {
     if span.is_disabled() {
-        return poll_catching(future, cx);
+        return catching(poll);
     }
-    let poll = span.in_scope(|| poll_catching(future, cx));
+    let poll = span.in_scope(|| catching(poll));
     if let Poll::Ready(outcome) = &poll {
         trace::record_outcome(span, outcome);
     }
@@ -162,11 +167,14 @@ fn poll_attempt(future: &mut AttemptFuture<'_>, span: &Span, cx: &mut Context<'_
 }
 
 /// A panic is an attempt in doubt: how far the step came is not known. Its future is never polled again.
-fn poll_catching(future: &mut AttemptFuture<'_>, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
-    catch_unwind(AssertUnwindSafe(|| future.poll(cx))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        let error = StepError::in_doubt(format!("the step panicked: {text}"));
-        Poll::Ready(Err(error.with_type("saga::Panic").with_code(ErrorCode::StepPanicked.as_str())))
-    })
+fn catching(poll: impl FnOnce() -> Poll<AttemptOutcome>) -> Poll<AttemptOutcome> {
+    catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+}
+
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> StepError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(|text| &**text)).unwrap_or_default();
+    let error = StepError::in_doubt(format!("the step panicked: {text}"));
+    error.with_type("saga::Panic").with_code(ErrorCode::StepPanicked.as_str())
 }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tracing::Span;
 
 use super::attempt::{AttemptOf, Begun, Doorkeeper, Underway};
-use super::flow::{AttemptFuture, AttemptOutcome, Flow};
+use super::flow::{AttemptOutcome, Flow, PlaceOf};
 use super::journal::{Handover, Journal, Recording};
 use super::lease::Tenure;
 use super::mailbox::{Mailbox, Signal};
@@ -82,8 +82,8 @@ struct Drive<'a, 's> {
     state: &'s mut State,
     drafts: Vec<Event>,
     running: Running<'a>,
-    /// Where the code of the next attempt runs: the place of one that has ended.
-    spare: Option<AttemptFuture<'a>>,
+    /// Where the next attempt runs: the place of one that has ended.
+    spare: Option<PlaceOf<'a>>,
     spans: StepSpans,
 }
 

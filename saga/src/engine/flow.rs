@@ -3,45 +3,77 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use tokio_util::sync::ReusableBoxFuture;
+use pin_project_lite::pin_project;
 
 use crate::context::{Attempt, OpenContext};
 use crate::machine::Task;
 use crate::step::{Call, Keep};
 use crate::{Codec, Payload, PayloadError, Saga, StepError};
 
-/// What an attempt ends with.
+/// What an attempt ends with: the payload of the output, `None` from an undo, or from a `verify` that found nothing.
 pub(crate) type AttemptOutcome = Result<Option<Payload>, StepError>;
 
-/// An attempt's code under way. Where one has ended, the next of the saga takes its place in memory.
-pub(crate) type AttemptFuture<'a> = ReusableBoxFuture<'a, AttemptOutcome>;
+/// Where attempts of a saga run, one after another.
+pub(crate) type PlaceOf<'a> = Pin<Box<dyn Place<'a> + 'a>>;
 
 /// A saga's input, its outputs so far, and its code.
 pub(crate) trait Flow: Send + Sync {
-    /// Runs one attempt, in the place of `spare`. What it returns is the payload of the output, `None` from an undo,
-    /// or from a `verify` that found nothing.
-    fn attempt<'a>(
-        &'a self,
-        step: usize,
-        task: Task,
-        attempt: &Attempt<'a>,
-        spare: Option<AttemptFuture<'a>>,
-    ) -> AttemptFuture<'a>;
+    /// A place for attempts, empty.
+    fn place(&self) -> PlaceOf<'_>;
 }
 
-/// `future`, in the place of `spare`.
-#[inline]
-pub(crate) fn in_place_of<'a>(
-    spare: Option<AttemptFuture<'a>>,
-    future: impl Future<Output = AttemptOutcome> + Send + 'a,
-) -> AttemptFuture<'a> {
-    match spare {
-        Some(mut spare) => {
-            spare.set(future);
-            spare
-        }
-        None => ReusableBoxFuture::new(future),
+/// Room for one attempt under way.
+pub(crate) trait Place<'a>: Send {
+    /// Begins this attempt, where the last one was, and polls it once.
+    fn begin(
+        self: Pin<&mut Self>,
+        task: Task,
+        attempt: &Attempt<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<AttemptOutcome>;
+
+    /// Polls the attempt that has begun and not ended.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<AttemptOutcome>;
+}
+
+pin_project! {
+    /// A place for the futures that `make` makes.
+    struct PlaceFor<M, F> {
+        make: M,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+/// A place for what `make` makes of an attempt: the next attempt takes the room of the last one.
+pub(crate) fn place_for<'a, F>(make: impl Fn(Task, &Attempt<'a>) -> F + Send + 'a) -> PlaceOf<'a>
+where
+    F: Future<Output = AttemptOutcome> + Send + 'a,
+{
+    Box::pin(PlaceFor { make, future: None })
+}
+
+impl<'a, M, F> Place<'a> for PlaceFor<M, F>
+where
+    M: Fn(Task, &Attempt<'a>) -> F + Send,
+    F: Future<Output = AttemptOutcome> + Send,
+{
+    fn begin(
+        self: Pin<&mut Self>,
+        task: Task,
+        attempt: &Attempt<'a>,
+        cx: &mut Context<'_>,
+    ) -> Poll<AttemptOutcome> {
+        let mut this = self.project();
+        this.future.set(Some((this.make)(task, attempt)));
+        this.future.as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
+    }
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<AttemptOutcome> {
+        self.project().future.as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
     }
 }
 
@@ -80,28 +112,22 @@ impl<P, S: Saga> TypedFlow<P, S> {
 }
 
 impl<P: Deref<Target = S> + Send + Sync, S: Saga> Flow for TypedFlow<P, S> {
-    fn attempt<'a>(
-        &'a self,
-        step: usize,
-        task: Task,
-        attempt: &Attempt<'a>,
-        spare: Option<AttemptFuture<'a>>,
-    ) -> AttemptFuture<'a> {
+    fn place(&self) -> PlaceOf<'_> {
         let keep = Keep { codec: self.codec.as_ref() };
-        let (input, slots) = (&self.input, &self.slots);
-        // Made here and not within: what a future captures and what it makes lie side by side, and are copied.
-        let cx = OpenContext::new(&*self.saga, attempt);
-        match task {
-            Task::Execute => in_place_of(spare, async move {
-                S::execute(Call { cx: &cx, input, slots, step, keep }).await.map(Some)
-            }),
-            Task::Verify => {
-                in_place_of(spare, async move { S::verify(Call { cx: &cx, input, slots, step, keep }).await })
+        let (saga, input, slots) = (&*self.saga, &self.input, &self.slots);
+        place_for(move |task, attempt| {
+            let step = attempt.index;
+            // Made here and not within: what a future captures and what it makes lie side by side, and are copied.
+            let cx = OpenContext::new(saga, attempt);
+            async move {
+                let call = Call { cx: &cx, input, slots, step, keep };
+                match task {
+                    Task::Execute => S::execute(call).await.map(Some),
+                    Task::Verify => S::verify(call).await,
+                    Task::Undo => S::compensate(call).await.map(|()| None),
+                }
             }
-            Task::Undo => in_place_of(spare, async move {
-                S::compensate(Call { cx: &cx, input, slots, step, keep }).await.map(|()| None)
-            }),
-        }
+        })
     }
 }
 

@@ -17,7 +17,7 @@ mod trace;
 pub(crate) use committer::Committer;
 pub(crate) use driver::{Driver, Halt, Stop};
 #[cfg(feature = "testing")]
-pub(crate) use flow::{AttemptFuture, Flow, in_place_of};
+pub(crate) use flow::{Flow, PlaceOf, place_for};
 pub(crate) use flow::{OwnedFlow, TypedFlow};
 pub(crate) use journal::{Durable, Journal, Recording};
 pub(crate) use lease::{Lease, Tenure, Term};

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 
 use super::World;
 use super::plan::{Effect, Mishap};
-use crate::context::{Attempt, OpenContext};
+use crate::context::OpenContext;
 use crate::coordinator::Registered;
-use crate::engine::{AttemptFuture, Flow, OwnedFlow, in_place_of};
+use crate::engine::{Flow, OwnedFlow, PlaceOf, place_for};
 use crate::machine::Task;
 use crate::slot::Slot;
 use crate::{Codec, Definition, Payload, PayloadError, StepContext, StepError, StepKind};
@@ -122,19 +122,15 @@ impl ScriptedFlow {
 }
 
 impl Flow for ScriptedFlow {
-    fn attempt<'a>(
-        &'a self,
-        step: usize,
-        task: Task,
-        attempt: &Attempt<'a>,
-        spare: Option<AttemptFuture<'a>>,
-    ) -> AttemptFuture<'a> {
-        let cx = OpenContext::new(&*self.world, attempt);
-        in_place_of(spare, async move {
-            match task {
-                Task::Execute => self.execute(&cx, step).await,
-                Task::Verify => self.verify(&cx, step).await,
-                Task::Undo => self.undo(&cx, step).await,
+    fn place(&self) -> PlaceOf<'_> {
+        place_for(move |task, attempt| {
+            let (cx, step) = (OpenContext::new(&*self.world, attempt), attempt.index);
+            async move {
+                match task {
+                    Task::Execute => self.execute(&cx, step).await,
+                    Task::Verify => self.verify(&cx, step).await,
+                    Task::Undo => self.undo(&cx, step).await,
+                }
             }
         })
     }
