@@ -108,13 +108,17 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
+/// As many commits are under way at the same time: the disk has something to do while the server looks at the next batch.
+/// Measured on two cores: a fourth gains nothing.
+const BATCHES_MAX: usize = 3;
+
 impl JournalStore for PostgresStore {
     fn name(&self) -> &'static str {
         "postgres"
     }
 
     fn traits(&self) -> StoreTraits {
-        StoreTraits::shared()
+        StoreTraits::shared().with_batches_max(BATCHES_MAX)
     }
 
     fn append<'a>(

@@ -210,13 +210,16 @@ impl fmt::Debug for RedisStore {
     }
 }
 
+/// As many batches are under way at the same time: the next one is spelled and sent while the server works.
+const BATCHES_MAX: usize = 2;
+
 impl JournalStore for RedisStore {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     fn traits(&self) -> StoreTraits {
-        StoreTraits::shared()
+        StoreTraits::shared().with_batches_max(BATCHES_MAX)
     }
 
     fn append<'a>(

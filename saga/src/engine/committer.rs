@@ -3,6 +3,10 @@
 //! There is no committer task and no timer. Whoever appends while nobody writes leads: it writes at once, without
 //! a hop. Whoever appends meanwhile follows: it waits in the queue. A leader that is done answers its followers
 //! and hands the lead to the first of those who came meanwhile, who writes all of them in one batch.
+//!
+//! Where the store says so, more than one batch is under way: a disk has something to do while the next batch is
+//! sent and looked at. The next one begins before the last is through as soon as it is as large, and no sooner, for
+//! many small batches cost more than a few large ones.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -20,6 +24,8 @@ pub(crate) struct Committer {
     store: Arc<dyn Store>,
     /// Whether the appends of many sagas share a commit; else each is written at once.
     pub(crate) gathers: bool,
+    /// As many batches are under way at the same time.
+    batches_max: usize,
     queue: Mutex<Queue>,
     /// Whether the last batch was of more than one append.
     was_shared: AtomicBool,
@@ -38,8 +44,20 @@ pub(crate) struct CommitStats {
 
 #[derive(Default)]
 struct Queue {
+    /// Whether somebody leads who has not taken a batch yet.
     is_led: bool,
+    /// Batches that are being written, and the appends in them.
+    batches: usize,
+    appends: usize,
     followers: Vec<Follower>,
+}
+
+impl Queue {
+    /// Whether one more append is better led than put off.
+    const fn takes_a_leader(&self, batches_max: usize) -> bool {
+        let is_worth_it = self.batches < batches_max && self.followers.len() + 1 >= self.appends;
+        !self.is_led && (self.batches == 0 || is_worth_it)
+    }
 }
 
 struct Follower {
@@ -59,10 +77,11 @@ const BATCH_MAX: usize = 1_024;
 
 impl Committer {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        let gathers = store.traits().batches;
+        let traits = store.traits();
         Self {
             store,
-            gathers,
+            gathers: traits.batches,
+            batches_max: traits.batches_max,
             queue: Mutex::default(),
             was_shared: AtomicBool::new(false),
             stats: CommitStats::default(),
@@ -83,13 +102,13 @@ impl Committer {
         }
         let told = {
             let mut queue = self.queue();
-            if queue.is_led {
+            if queue.takes_a_leader(self.batches_max) {
+                queue.is_led = true;
+                Ok(append)
+            } else {
                 let (tell, told) = oneshot::channel();
                 queue.followers.push(Follower { append, tell });
                 Err(told)
-            } else {
-                queue.is_led = true;
-                Ok(append)
             }
         };
         match told {
@@ -107,7 +126,7 @@ impl Committer {
 
     /// Writes `own` and what has gathered, then passes the lead on.
     async fn lead(&self, own: Append) -> (Option<Append>, Answer) {
-        let lead = Lead { committer: self };
+        let mut lead = Lead { committer: self, batch: None };
         if self.was_shared.load(Ordering::Relaxed) {
             // Those who were answered with the last batch are about to append again: without this turn for them, each
             // batch of many would be followed by one of the fastest alone. Who is alone never comes here.
@@ -116,6 +135,7 @@ impl Committer {
         let followers = {
             let mut queue = self.queue();
             let count = queue.followers.len().min(BATCH_MAX - 1);
+            lead.takes(&mut queue, count + 1);
             if count == queue.followers.len() {
                 std::mem::take(&mut queue.followers)
             } else {
@@ -195,26 +215,42 @@ impl Drop for Following<'_> {
     fn drop(&mut self) {
         self.told.close();
         if let Ok(Told::Lead(_)) = self.told.try_recv() {
-            drop(Lead { committer: self.committer });
+            drop(Lead { committer: self.committer, batch: None });
         }
     }
 }
 
-/// The right to write. Dropped, also in the middle of a write, it passes to the first who waits.
+/// The right to write a batch. Dropped, also in the middle of the write, it passes to the first who waits.
 struct Lead<'a> {
     committer: &'a Committer,
+    /// How many appends are being written; `None` before they are taken from the queue.
+    batch: Option<usize>,
+}
+
+impl Lead<'_> {
+    /// From here on this batch is written, and others gather for the next.
+    fn takes(&mut self, queue: &mut Queue, appends: usize) {
+        self.batch = Some(appends);
+        queue.is_led = false;
+        queue.batches += 1;
+        queue.appends += appends;
+    }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut queue = self.committer.queue();
-        while !queue.followers.is_empty() {
-            let Follower { append, tell } = queue.followers.remove(0);
-            if tell.send(Told::Lead(append)).is_ok() {
-                return;
+        match self.batch {
+            None => queue.is_led = false,
+            Some(appends) => {
+                queue.batches -= 1;
+                queue.appends -= appends;
             }
         }
-        queue.is_led = false;
+        while !queue.is_led && !queue.followers.is_empty() {
+            let Follower { append, tell } = queue.followers.remove(0);
+            queue.is_led = tell.send(Told::Lead(append)).is_ok();
+        }
     }
 }
 
@@ -242,9 +278,32 @@ mod tests {
         {
             let mut follower = pin!(batching.append(append()));
             assert!(follower.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            drop(Lead { committer: &batching });
+            drop(Lead { committer: &batching, batch: None });
         }
         let next = tokio::time::timeout(Duration::from_secs(1), batching.append(append())).await;
         assert!(next.is_ok(), "nobody writes any more");
+    }
+    #[test]
+    fn the_next_batch_begins_before_the_last_is_through_once_it_is_as_large() {
+        let mut queue = Queue { batches: 1, appends: 3, ..Queue::default() };
+        let mut takes_a_leader_with = |followers: usize, batches_max: usize| {
+            queue.followers.truncate(0);
+            for _ in 0..followers {
+                let append = Append {
+                    saga: SagaId::new(),
+                    expected: 1,
+                    events: Vec::new(),
+                    head: None,
+                    answered: None,
+                };
+                queue.followers.push(Follower { append, tell: oneshot::channel().0 });
+            }
+            queue.takes_a_leader(batches_max)
+        };
+        assert!(!takes_a_leader_with(1, 2), "two are fewer than three");
+        assert!(takes_a_leader_with(2, 2));
+        assert!(!takes_a_leader_with(2, 1), "one batch at a time");
+        queue.is_led = true;
+        assert!(!queue.takes_a_leader(2), "whoever leads takes all");
     }
 }

@@ -19,6 +19,7 @@ use crate::{DefinitionShape, Labels, MemoryStore, Payload, SagaId, SagaState, Wo
 /// A store in memory whose commits take their time: other threads have their turn before, and after the effect.
 struct Slow {
     memory: MemoryStore,
+    batches_max: usize,
     turn: loom::sync::atomic::AtomicUsize,
 }
 
@@ -31,7 +32,7 @@ impl Slow {
 #[rustfmt::skip]
 impl JournalStore for Slow {
     fn name(&self) -> &'static str { "slow" }
-    fn traits(&self) -> StoreTraits { StoreTraits::shared() }
+    fn traits(&self) -> StoreTraits { StoreTraits::shared().with_batches_max(self.batches_max) }
     fn append<'a>(&'a self, batch: &'a [Append]) -> BoxFuture<'a, StoreResult<Vec<Result<Timestamp, Refusal>>>> {
         Box::pin(async move {
             self.let_others_in();
@@ -94,9 +95,9 @@ fn start() -> Append {
     Append { saga: SagaId::new(), expected: 0, events, head, answered: None }
 }
 
-fn committer() -> loom::sync::Arc<Committer> {
+fn committer(batches_max: usize) -> loom::sync::Arc<Committer> {
     let turn = loom::sync::atomic::AtomicUsize::new(0);
-    loom::sync::Arc::new(Committer::new(Arc::new(Slow { memory: MemoryStore::new(), turn })))
+    loom::sync::Arc::new(Committer::new(Arc::new(Slow { memory: MemoryStore::new(), batches_max, turn })))
 }
 
 /// Appends, and finds durable what was acknowledged; whether it was.
@@ -112,19 +113,20 @@ async fn append(committer: &Committer) -> bool {
 }
 
 /// Runs `test` in every order of its threads with up to so many switches against a thread's will: three beside one
-/// other thread; beside two, whose appends then share a batch, one. More of both take minutes.
-fn every_order(test: impl Fn(usize) + Copy + Sync + Send + 'static) {
-    for (others, switches_max) in [(1, 3), (2, 1)] {
+/// other thread; beside two, whose appends then share a batch, one. More of both take minutes. Each with one batch
+/// under way at the same time, and with two.
+fn every_order(test: impl Fn(usize, usize) + Copy + Sync + Send + 'static) {
+    for (others, switches_max, batches_max) in [(1, 3, 1), (2, 1, 1), (1, 3, 2), (2, 1, 2)] {
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = Some(switches_max);
-        builder.check(move || test(others));
+        builder.check(move || test(others, batches_max));
     }
 }
 
 #[test]
 fn each_append_is_answered_after_its_commit() {
-    every_order(|others| {
-        let committer = committer();
+    every_order(|others, batches_max| {
+        let committer = committer(batches_max);
         let others: Vec<_> = (0..others)
             .map(|_| {
                 let committer = loom::sync::Arc::clone(&committer);
@@ -133,14 +135,15 @@ fn each_append_is_answered_after_its_commit() {
             .collect();
         assert!(block_on(append(&committer)));
         others.into_iter().for_each(|other| other.join().unwrap());
-        assert!(!committer.queue().is_led, "somebody leads for ever");
+        let queue = committer.queue();
+        assert!(!queue.is_led && queue.batches == 0 && queue.appends == 0, "somebody leads for ever");
     });
 }
 
 #[test]
 fn a_leader_that_is_dropped_in_a_commit_leaves_nobody_waiting() {
-    every_order(|others| {
-        let committer = committer();
+    every_order(|others, batches_max| {
+        let committer = committer(batches_max);
         let others: Vec<_> = (0..others)
             .map(|_| {
                 let committer = loom::sync::Arc::clone(&committer);

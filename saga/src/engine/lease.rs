@@ -150,7 +150,7 @@ mod tests {
         let date = Timestamp::system_now().as_micros();
         // As if the date had gone on by 16 seconds.
         lease.until_by_date.store(date - 1_000_000, Ordering::Release);
-        assert_eq!(holds(&lease, term)[0], false);
+        assert!(!holds(&lease, term)[0]);
         assert!(lease.renew(lease.now()));
         assert_eq!(holds(&lease, term), [false, false]);
     }

@@ -170,6 +170,8 @@ pub trait QueryStore: Send + Sync + 'static {
 pub struct StoreTraits {
     /// Whether one commit of many appends is cheaper than many commits.
     pub batches: bool,
+    /// As many commits are under way at the same time: more than one where a commit is mostly a wait.
+    pub batches_max: usize,
     /// Whether only one process at a time can have it open: then what that one doesn't know, nobody does.
     pub is_exclusive: bool,
 }
@@ -178,13 +180,20 @@ impl StoreTraits {
     /// A store whose commits cost something, and that many processes share.
     #[must_use]
     pub const fn shared() -> Self {
-        Self { batches: true, is_exclusive: false }
+        Self { batches: true, batches_max: 1, is_exclusive: false }
     }
 
     /// A store that one process at a time has open.
     #[must_use]
     pub const fn exclusive() -> Self {
-        Self { batches: true, is_exclusive: true }
+        Self { batches: true, batches_max: 1, is_exclusive: true }
+    }
+
+    /// The same store, with so many commits under way at the same time; at least one.
+    #[must_use]
+    pub const fn with_batches_max(mut self, batches_max: usize) -> Self {
+        self.batches_max = if batches_max == 0 { 1 } else { batches_max };
+        self
     }
 
     /// The same store, but a commit costs nothing.

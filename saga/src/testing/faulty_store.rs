@@ -147,7 +147,7 @@ impl JournalStore for FaultyStore {
     fn traits(&self) -> StoreTraits {
         let traits = self.inner.traits();
         let is_exclusive = traits.is_exclusive && !self.is_shared;
-        StoreTraits { batches: self.batches, is_exclusive }
+        StoreTraits { batches: self.batches, is_exclusive, ..traits }
     }
 
     fn append<'a>(
