@@ -17,7 +17,7 @@ pub(crate) type Answer = Result<Timestamp, Refusal>;
 
 /// The statement of a [`Wave`].
 pub(crate) const APPEND: &str = "SELECT * FROM {s}.append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-                                 $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)";
+                                 $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)";
 
 /// The statement of a [`Wave`] of steps.
 const APPEND_STEPS: &str = "SELECT * FROM {s}.append_steps_1($1, $2, $3, $4)";
@@ -107,11 +107,16 @@ impl Written {
 /// Appends to different sagas, as the parameters of a statement: a column each.
 #[derive(Default)]
 pub(crate) struct Wave<'a> {
+    new: New,
+    begun: Entries<'a>,
     entries: Entries<'a>,
+    /// For each of the entries the number of the first of its append.
+    firsts: Vec<i64>,
     appends: usize,
     is_among_others: bool,
-    new: New,
     head: Heads,
+    /// For each head the number of the first entry of its append.
+    head_firsts: Vec<i64>,
     answered_saga: Vec<Uuid>,
     answered_number: Vec<i64>,
 }
@@ -119,7 +124,6 @@ pub(crate) struct Wave<'a> {
 #[derive(Default)]
 struct Entries<'a> {
     saga: Vec<Uuid>,
-    first: Vec<i64>,
     sequence: Vec<i64>,
     event: Vec<String>,
     payload: Vec<Option<&'a [u8]>>,
@@ -185,18 +189,21 @@ impl<'a> Wave<'a> {
             let first = signed(append.expected);
             match (append.expected, append.head, append.events.first()) {
                 (0, Some(head), Some(Event::SagaStarted(started))) => created.push((saga, &**started, head)),
-                (1.., Some(head), _) => wave.head.push(saga, head),
+                (1.., Some(head), _) => {
+                    wave.head.push(saga, head);
+                    wave.head_firsts.push(first);
+                }
                 _ => {}
             }
+            let entries = if append.expected == 0 { &mut wave.begun } else { &mut wave.entries };
             for (place, event) in append.events.iter().enumerate() {
-                let entries = &mut wave.entries;
                 let payload = event.payload().map(saga::Payload::as_bytes).filter(|bytes| !bytes.is_empty());
                 entries.saga.push(saga);
-                entries.first.push(first);
                 entries.sequence.push(signed(append.expected.saturating_add(place as u64)));
                 entries.event.push(event.encode());
                 entries.payload.push(payload);
             }
+            wave.firsts.resize(wave.entries.saga.len(), first);
             let is_ended = append.head.is_some_and(|head| head.state.is_ended());
             if let Some(answered) = if is_ended { Some(i64::MAX) } else { append.answered.map(signed) } {
                 wave.answered_saga.push(saga);
@@ -218,11 +225,9 @@ impl<'a> Wave<'a> {
 
     /// Whether each append is one entry behind another, and changes nothing else.
     fn is_steps(&self) -> bool {
-        let Self { entries, appends, head, answered_saga, .. } = self;
-        head.saga.is_empty()
-            && answered_saga.is_empty()
-            && entries.saga.len() == *appends
-            && entries.first.iter().all(|first| *first > 0)
+        let Self { begun, entries, appends, head, answered_saga, .. } = self;
+        let is_all_entries = begun.saga.is_empty() && head.saga.is_empty() && answered_saga.is_empty();
+        is_all_entries && entries.saga.len() == *appends
     }
 
     fn steps(&self) -> [Value<'_>; 4] {
@@ -230,14 +235,10 @@ impl<'a> Wave<'a> {
         [saga, sequence, event, payload]
     }
 
-    pub(crate) fn values(&self) -> [Value<'_>; 25] {
-        let Self { entries, new, head, answered_saga, answered_number, is_among_others, .. } = self;
+    pub(crate) fn values(&self) -> [Value<'_>; 30] {
+        let Self { new, begun, entries, firsts, head, head_firsts, .. } = self;
+        let Self { answered_saga, answered_number, is_among_others, .. } = self;
         [
-            &entries.saga,
-            &entries.first,
-            &entries.sequence,
-            &entries.event,
-            &entries.payload,
             &new.saga,
             &new.definition,
             &new.version,
@@ -249,7 +250,17 @@ impl<'a> Wave<'a> {
             &new.head.wake_at,
             &new.head.is_due,
             &new.head.is_ended,
+            &begun.saga,
+            &begun.sequence,
+            &begun.event,
+            &begun.payload,
+            &entries.saga,
+            firsts,
+            &entries.sequence,
+            &entries.event,
+            &entries.payload,
             &head.saga,
+            head_firsts,
             &head.state,
             &head.owner,
             &head.wake_at,

@@ -121,16 +121,19 @@ END $$;
 --
 -- The order of locks is the same for all who write: rows of `sagas`, then keys of new sagas, then places in journals,
 -- each sorted.
+--
+-- An append of several entries may be answered several times, each time with the same.
 CREATE FUNCTION append_1(
-    -- The entries, each with the number of the first of its append.
-    entry_saga uuid[], entry_first bigint[], entry_sequence bigint[], entry_event text[], entry_payload bytea[],
-    -- Sagas that are created.
+    -- Sagas that are created, and their entries.
     new_saga uuid[], new_definition text[], new_version bigint[], new_fingerprint text[], new_key text[],
     new_labels text[], new_state text[], new_owner uuid[], new_wake_at timestamptz[], new_is_due boolean[],
     new_is_ended boolean[],
-    -- How others stand afterwards, where that changes.
-    head_saga uuid[], head_state text[], head_owner uuid[], head_wake_at timestamptz[], head_is_due boolean[],
-    head_is_ended boolean[],
+    begun_saga uuid[], begun_sequence bigint[], begun_event text[], begun_payload bytea[],
+    -- The entries of others, each with the number of the first of its append.
+    entry_saga uuid[], entry_first bigint[], entry_sequence bigint[], entry_event text[], entry_payload bytea[],
+    -- How others stand afterwards, where that changes, each with the number of the first entry of its append.
+    head_saga uuid[], head_first bigint[], head_state text[], head_owner uuid[], head_wake_at timestamptz[],
+    head_is_due boolean[], head_is_ended boolean[],
     -- Requests that are answered.
     answered_saga uuid[], answered_number bigint[],
     -- Whether this transaction, one of the user's, may have written entries before.
@@ -143,8 +146,8 @@ DECLARE
     old_saga uuid[];
     old_state text[];
     old_place tid[];
-    created_saga uuid[];
     taken_saga uuid[];
+    taken_sequence bigint[];
     taken_at timestamptz[];
     own_now timestamptz;
     own_first bigint;
@@ -164,6 +167,7 @@ BEGIN
             own_first);
     END IF;
     IF cardinality(new_saga) > 0 THEN
+        RETURN QUERY
         WITH created AS (
             INSERT INTO sagas (id, definition, version, fingerprint, key, labels, state, owner, wake_at, due_at,
                 created_at, updated_at, ended_at)
@@ -174,51 +178,58 @@ BEGIN
                 new_owner, new_wake_at, new_is_due, new_is_ended)
                 AS n (id, definition, version, fingerprint, key, labels, state, owner, wake_at, is_due, is_ended)
             ON CONFLICT DO NOTHING
-            RETURNING id
+            RETURNING id, state
+        ), counted AS (
+            INSERT INTO tallies (state, change) SELECT c.state, count(*) FROM created c GROUP BY c.state
         )
-        SELECT array_agg(c.id) INTO created_saga FROM created c;
-    END IF;
-    WITH taken AS (
         INSERT INTO journal (saga, sequence, position, at, event, payload)
-        SELECT e.saga, e.sequence, own_first + e.place - 1, greatest(own_now, last.at), e.event, e.payload
-        FROM unnest(entry_saga, entry_first, entry_sequence, entry_event, entry_payload)
-            WITH ORDINALITY AS e (saga, first, sequence, event, payload, place)
-        LEFT JOIN LATERAL (
-            SELECT j.sequence, j.at, j.position FROM journal j WHERE j.saga = e.saga ORDER BY j.sequence DESC LIMIT 1
-        ) last ON TRUE
-        WHERE CASE
-            WHEN e.first = 0 THEN last.sequence IS NULL AND e.saga IN (SELECT c.id FROM unnest(created_saga) AS c (id))
-            ELSE e.first = last.sequence + 1 AND last.position < own_first
-        END
-        RETURNING saga, at
-    )
-    SELECT array_agg(t.saga), array_agg(t.at) INTO taken_saga, taken_at FROM (SELECT DISTINCT saga, at FROM taken) t;
-    IF old_saga IS NOT NULL THEN
-        UPDATE sagas s SET state = h.state, owner = h.owner, wake_at = h.wake_at,
-            due_at = CASE WHEN h.is_due THEN coalesce(h.wake_at, t.at) END,
-            updated_at = t.at, ended_at = CASE WHEN h.is_ended THEN t.at END
-        FROM unnest(head_saga, head_state, head_owner, head_wake_at, head_is_due, head_is_ended)
-            AS h (id, state, owner, wake_at, is_due, is_ended)
-        JOIN unnest(taken_saga, taken_at) AS t (saga, at) ON t.saga = h.id
-        JOIN unnest(old_saga, old_place) AS o (saga, place) ON o.saga = h.id
-        -- Where they were locked. By their ids, a plan that was made for a small table could read all of it.
-        WHERE s.ctid = o.place;
+        SELECT b.saga, b.sequence, own_first + b.place - 1, own_now, b.event, b.payload
+        FROM unnest(begun_saga, begun_sequence, begun_event, begun_payload)
+            WITH ORDINALITY AS b (saga, sequence, event, payload, place)
+        WHERE b.saga IN (SELECT c.id FROM created c)
+        RETURNING saga, at;
+        own_first := own_first + cardinality(begun_saga);
     END IF;
-    IF old_saga IS NOT NULL OR created_saga IS NOT NULL THEN
+    IF cardinality(entry_saga) > 0 THEN
+        WITH taken AS (
+            INSERT INTO journal (saga, sequence, position, at, event, payload)
+            SELECT e.saga, e.sequence, own_first + e.place - 1, greatest(own_now, last.at), e.event, e.payload
+            FROM unnest(entry_saga, entry_first, entry_sequence, entry_event, entry_payload)
+                WITH ORDINALITY AS e (saga, first, sequence, event, payload, place),
+            LATERAL (
+                SELECT j.sequence, j.at, j.position FROM journal j
+                WHERE j.saga = e.saga ORDER BY j.sequence DESC LIMIT 1
+            ) last
+            WHERE e.first = last.sequence + 1 AND last.position < own_first
+            RETURNING saga, sequence, at
+        )
+        SELECT array_agg(t.saga), array_agg(t.sequence), array_agg(t.at) INTO taken_saga, taken_sequence, taken_at
+        FROM taken t;
+    END IF;
+    IF old_saga IS NOT NULL THEN
+        WITH moved AS (
+            UPDATE sagas s SET state = h.state, owner = h.owner, wake_at = h.wake_at,
+                due_at = CASE WHEN h.is_due THEN coalesce(h.wake_at, t.at) END,
+                updated_at = t.at, ended_at = CASE WHEN h.is_ended THEN t.at END
+            FROM unnest(head_saga, head_first, head_state, head_owner, head_wake_at, head_is_due, head_is_ended)
+                AS h (id, first, state, owner, wake_at, is_due, is_ended)
+            JOIN unnest(taken_saga, taken_sequence, taken_at) AS t (saga, sequence, at)
+                ON t.saga = h.id AND t.sequence = h.first
+            JOIN unnest(old_saga, old_state, old_place) AS o (saga, state, place) ON o.saga = h.id
+            -- Where they were locked. By their ids, a plan that was made for a small table could read all of it.
+            WHERE s.ctid = o.place
+            RETURNING s.state, o.state AS old_state
+        )
         INSERT INTO tallies (state, change)
-        SELECT c.state, sum(c.change) FROM (
-            SELECT n.id, n.state, 1 FROM unnest(new_saga || head_saga, new_state || head_state) AS n (id, state)
-            UNION ALL
-            SELECT o.id, o.state, -1 FROM unnest(old_saga, old_state) AS o (id, state)
-        ) AS c (saga, state, change)
-        JOIN unnest(taken_saga) AS t (saga) ON t.saga = c.saga
+        SELECT c.state, sum(c.change)
+        FROM (SELECT m.state, 1 FROM moved m UNION ALL SELECT m.old_state, -1 FROM moved m) AS c (state, change)
         GROUP BY c.state HAVING sum(c.change) <> 0;
     END IF;
-    IF cardinality(answered_saga) > 0 THEN
+    IF cardinality(answered_saga) > 0 AND EXISTS (SELECT 1 FROM requests) THEN
         DELETE FROM requests r WHERE r.ctid = ANY (ARRAY(
             SELECT found.ctid
             FROM unnest(answered_saga, answered_number) AS a (saga, number)
-            JOIN unnest(taken_saga) AS t (saga) ON t.saga = a.saga,
+            JOIN (SELECT DISTINCT t.saga FROM unnest(taken_saga) AS t (saga)) t ON t.saga = a.saga,
             LATERAL (SELECT q.ctid FROM requests q WHERE q.saga = a.saga AND q.number <= a.number OFFSET 0) found
         ));
     END IF;
