@@ -8,13 +8,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::time::{timeout, timeout_at};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
 use crate::engine::{Signal, Term};
-use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
+use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner, was_driven};
 use crate::store::{
     Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
 };
@@ -22,6 +23,12 @@ use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
 const CLAIM_MAX: usize = 64;
+
+/// As many claims are under way at the same time where there is much to take up: a claim is mostly a wait.
+const HANDS: usize = 4;
+
+/// One of many hands that finds few places free waits so long for more.
+const GATHERING: Duration = Duration::from_millis(2);
 
 /// As many journals are read at once: they are in memory until their sagas are taken up.
 const LOAD_MAX: usize = 16;
@@ -87,12 +94,8 @@ async fn search(inner: Weak<Inner>) {
         let (soon, next) = {
             let Some(inner) = inner.upgrade() else { return };
             let began = inner.clock.now();
-            let mut was_more = false;
-            while !inner.is_closed() {
-                was_more = search_once(&inner, was_more).await;
-                if !was_more {
-                    break;
-                }
+            if !inner.is_closed() && mend(&inner).await && claim_some(&inner, Hand::Only).await {
+                claim_many(&inner).await;
             }
             (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
@@ -101,9 +104,8 @@ async fn search(inner: Weak<Inner>) {
     }
 }
 
-/// Takes up as many sagas as there are free places; whether there may be more. Where there were more before, the next
-/// place is waited for: many that a dead worker left are not to wait for the next search each time all places are taken.
-async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
+/// Takes up sagas that this worker owns and nobody drives; whether claims make sense now.
+async fn mend(inner: &Arc<Inner>) -> bool {
     // Who has no lease owns nothing for long: it would claim its own sagas, again and again.
     if !inner.lease.runs() {
         return false;
@@ -126,11 +128,57 @@ async fn search_once(inner: &Arc<Inner>, was_more: bool) -> bool {
             inner.agenda().fail(saga, failures, &error);
         }
     }
-    let wait_max = if was_more { inner.limits.poll_interval } else { Duration::ZERO };
+    true
+}
+
+/// Takes up sagas, with many hands, until none is left. They wait for places: many that a dead worker left are not to
+/// wait for the next search each time all places are taken.
+async fn claim_many(inner: &Arc<Inner>) {
+    let mut hands: JoinSet<()> = JoinSet::new();
+    for _ in 0..HANDS {
+        let inner = Arc::clone(inner);
+        hands.spawn(async move { while !inner.is_closed() && claim_some(&inner, Hand::OneOfMany).await {} });
+    }
+    loop {
+        match timeout(inner.limits.poll_interval, hands.join_next()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return,
+            // All that takes long is not to hold up what is owned already.
+            Err(_) => _ = mend(inner).await,
+        }
+    }
+}
+
+/// Who claims.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// Looks whether there is something, if a place is free.
+    Only,
+    /// One of [`HANDS`]: it waits for places, and leaves the others their share.
+    OneOfMany,
+}
+
+/// Claims sagas as places are free, and takes them up; whether there may be more.
+async fn claim_some(inner: &Arc<Inner>, hand: Hand) -> bool {
+    if !inner.lease.runs() {
+        return false;
+    }
+    let wait_max = if hand == Hand::Only { Duration::ZERO } else { inner.limits.poll_interval };
     let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
         return false;
     };
-    let limit = (inner.sagas.available_permits() + 1).min(CLAIM_MAX);
+    let share = match hand {
+        Hand::Only => inner.sagas.available_permits(),
+        Hand::OneOfMany => {
+            if inner.sagas.available_permits() < CLAIM_MAX {
+                // A commit that ends one saga ends many, and their places are free in a moment: a claim for all of them
+                // costs little more than one for the first.
+                sleep(GATHERING).await;
+            }
+            inner.sagas.available_permits() / HANDS
+        }
+    };
+    let limit = (share + 1).min(CLAIM_MAX);
     // What an exclusive store's only process doesn't know, nobody knows: it is claimed too, and parked.
     let definitions = (!inner.store.traits().is_exclusive).then(|| inner.registry.keys());
     let claim = Claim { worker: inner.worker, definitions, limit };
@@ -290,6 +338,8 @@ struct TakenUp {
     flow: Box<dyn crate::engine::OwnedFlow>,
     started: SagaStarted,
     state: State,
+    /// What the head says, where that is known.
+    head: Option<SagaState>,
     sequence: u64,
     started_at: crate::Timestamp,
 }
@@ -301,8 +351,7 @@ impl TakenUp {
             definition: self.definition,
             flow: self.flow,
             labels: self.started.labels,
-            // The head of a claimed saga says what it said before; the first append puts it right.
-            head: None,
+            head: self.head,
             state: self.state,
             first: None,
             sequence: self.sequence,
@@ -338,8 +387,13 @@ fn take_up(inner: &Inner, saga: SagaId, journal: &[Record]) -> Result<TakenUp, S
     }
     let state = fold(definition, journal)
         .map_err(|illegal| StuckReason::IllegalJournal { message: illegal.to_string() })?;
+    // The head of a claimed saga says what it said before: where that may be something else, the first append puts it
+    // right.
+    let stands = state.saga_state();
+    let is_moving = matches!(stands, SagaState::Running | SagaState::Compensating);
+    let head = (is_moving && was_driven(journal)).then_some(stands);
     let sequence = journal.len() as u64;
-    Ok(TakenUp { definition, flow, started: (**started).clone(), state, sequence, started_at: *at })
+    Ok(TakenUp { definition, flow, started: (**started).clone(), state, head, sequence, started_at: *at })
 }
 
 fn check_shape(definition: &Definition, started: &SagaStarted) -> Result<(), StuckReason> {

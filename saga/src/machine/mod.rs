@@ -19,7 +19,7 @@ pub use action::{Action, Situation, StepSet, Task};
 pub use apply::IllegalEvent;
 pub use event::{By, DecodeEventError, EVENT_VERSION, Event, Record, SagaStarted, Then, fold};
 pub use invariants::{Violation, invariant_rules, invariants, invariants_of_journal, invariants_with};
-pub(crate) use owner::owner;
+pub(crate) use owner::{owner, was_driven};
 pub use report::{NotUndone, StuckReason};
 pub use request::Request;
 pub use state::{SagaState, State, StepState, StepStatus};
