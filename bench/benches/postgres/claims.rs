@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use saga::store::{Claim, JournalStore, QueryStore};
-use saga::{Coordinator, SagaState, StartOptions, WorkerId};
-use saga_bench::four_steps::{FourSteps, Parcel};
+use saga::{SagaState, WorkerId};
 use saga_bench::measure::bar;
 use saga_postgres::PostgresStore;
 use tokio_postgres::Client;
@@ -53,18 +52,11 @@ struct Costs {
 }
 
 async fn measure(store: &PostgresStore, client: &mut Client) -> Costs {
-    // It only starts sagas: they are all delayed, and it looks for none in this time.
-    let starter = Coordinator::builder(store.clone())
-        .saga(FourSteps)
-        .poll_interval(Duration::from_hours(1))
-        .build()
-        .await
-        .expect("an open store answers");
     let worker = WorkerId::new();
     let claim = Claim { worker, definitions: None, limit: 64 };
     let (mut claims, mut counts) = (Vec::new(), Vec::new());
     for _ in 0..CLAIMS {
-        wait_for_one(&starter, client).await;
+        leave_one(client).await;
         let begun = Instant::now();
         let claimed = store.claim(&claim).await.expect("a claim");
         claims.push(begun.elapsed());
@@ -78,21 +70,25 @@ async fn measure(store: &PostgresStore, client: &mut Client) -> Costs {
         counts.push(begun.elapsed());
         assert!(count.get(&SagaState::Completed).is_some_and(|ended| *ended >= FEW.unsigned_abs()));
     }
-    wait_for_one(&starter, client).await;
+    leave_one(client).await;
     let pages = pages(client).await;
     store.claim(&claim).await.expect("a claim");
-    starter.shutdown().await;
     claims.sort_unstable();
     counts.sort_unstable();
     Costs { claim: claims[CLAIMS / 2], pages, count: counts[CLAIMS / 2] }
 }
 
-/// Starts a saga that nobody drives yet, and makes it due.
-async fn wait_for_one(starter: &Coordinator, client: &Client) {
-    let options = StartOptions::new().delay(Duration::from_hours(1));
-    starter.start_with::<FourSteps>(Parcel::new(0), options).await.expect("a start");
-    let make_due = "UPDATE sagas SET due_at = now(), wake_at = NULL WHERE due_at > now()";
-    assert_eq!(client.execute(make_due, &[]).await.expect("a row"), 1);
+/// A saga that is somebody's work, and nobody's yet.
+async fn leave_one(client: &Client) {
+    let insert = "WITH due AS ( \
+            INSERT INTO sagas (id, definition, version, fingerprint, state, labels, due_at, created_at, updated_at) \
+            SELECT gen_random_uuid(), s.definition, s.version, s.fingerprint, 'running', '{}', now(), now(), now() \
+            FROM (SELECT * FROM sagas WHERE state = 'completed' LIMIT 1) s \
+            RETURNING id \
+        ), told AS (INSERT INTO tallies (state, change) VALUES ('running', 1)) \
+        INSERT INTO journal (saga, sequence, position, at, event) \
+        SELECT due.id, 0, (SELECT max(position) + 1 FROM journal), now(), '{}' FROM due";
+    assert_eq!(client.execute(insert, &[]).await.expect("a row"), 1);
 }
 
 /// As many pages, of tables and indexes, a claim of one looks at, by the database's own count.

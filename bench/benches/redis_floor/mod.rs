@@ -139,6 +139,8 @@ impl Floor {
     /// Ended sagas in large batches, as fast as the server takes them.
     pub(crate) async fn fill(&self, sagas: usize) {
         const BATCH: usize = 500;
+        // The store has written since, by the server's clock.
+        self.shared.clock.fetch_max(saga::Timestamp::system_now().as_micros(), Ordering::Relaxed);
         for first in (0..sagas).step_by(BATCH) {
             let ids: Vec<String> =
                 (first..sagas.min(first + BATCH)).map(|_| SagaId::new().to_string()).collect();
