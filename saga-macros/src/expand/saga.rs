@@ -20,15 +20,15 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let (mut outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
     // It is as sized as its last field: what is wrong with that one is said of it.
     outputs_ident.set_span(end(saga));
-    let input = links::input_type(saga, &self_type);
+    let taken = links::input_type(saga, &self_type);
     let input_record = format_ident!("RecordedInputOf{ident}", span = Span::mixed_site());
     let record_of_input = checks::input(saga, &input_record, &self_type, &where_clause);
     let made = last_stage(saga, |step| links::output_type(saga, step, &self_type));
     // At their steps: a type that is more private than the saga is refused there.
     let taken_at = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
-    let is_input_shared = links::is_shared(saga, "INPUT", &input, taken_at);
+    let is_input_shared = links::is_shared(saga, "INPUT", &taken, taken_at);
     let is_output_shared = links::is_shared(saga, "OUTPUT", &made, end(saga));
-    let input = links::shared_type(saga, "INPUT", &input, taken_at);
+    let input = links::shared_type(saga, "INPUT", &taken, taken_at);
     let output_type = links::shared_type(saga, "OUTPUT", &made, end(saga));
     let methods = if is_sound {
         methods(saga, &self_type, (&made, &output_type))
@@ -50,7 +50,7 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
     let definition = if is_sound { saga_definition(saga) } else { unreachable() };
-    let (documented, not_run) = (no_methods(library, &output_type), unreachable());
+    let (documented, not_run) = (no_methods(library, &made), unreachable());
     quote! {
         #outputs
         #steps
@@ -89,13 +89,14 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
             #[cfg(doc)]
             #[automatically_derived]
             impl #impl_generics #library::__private::Saga for #self_type #where_clause {
-                #input
-                #output
+                type Input = #taken;
+                type Output = #made;
                 type Outputs = #outputs_ident #ty_generics;
                 type Step = #step_ident;
                 type Slots = ();
 
-                #record
+                const INPUT: #library::__private::InputRecord<Self> =
+                    #library::__private::InputRecord::new(#library::__private::Record::unsound());
 
                 fn definition() -> &'static #library::__private::Definition {
                     #not_run
