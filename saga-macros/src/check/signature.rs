@@ -39,6 +39,14 @@ pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<(S
     let data = inputs.map(|input| datum(name, input, mistakes)).collect::<Vec<_>>();
     let returns = returns(function, mistakes);
     let (saga, is_context) = saga?;
+    if let Type::TraitObject(object) = &saga {
+        let bounds = object.bounds.to_token_stream();
+        let message = format!(
+            "step `{name}` must name the type of its saga: to share it between sagas, make it generic, `{name}<S: {bounds}>(saga: &S, ..)`"
+        );
+        mistakes.at(object, message);
+        return None;
+    }
     if let Some(borrow) = Borrow::of(&saga) {
         mistakes.at(borrow, format!("the saga of step `{name}` borrows, but outlives whoever starts it"));
         return None;
@@ -126,6 +134,10 @@ fn returns(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Returns> {
         return None;
     }
     let can_be_asked = !names_parameter(function, ty);
+    // That it isn't `async` has been said.
+    if function.sig.asyncness.is_none() && is_future(ty) {
+        return None;
+    }
     let last = match &**ty {
         Type::Path(path) => path.path.segments.last().filter(|last| {
             let name = last.ident.to_string();
@@ -158,6 +170,17 @@ fn returns(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Returns> {
             Returns::Alias { ty: ty.clone(), guess, can_be_asked }
         }
     })
+}
+
+/// `impl Future` or `Pin<Box<dyn Future>>`.
+fn is_future(ty: &Type) -> bool {
+    match ty {
+        Type::ImplTrait(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            last.ident == "Pin" || last.ident == "BoxFuture" || last.ident == "LocalBoxFuture"
+        }),
+        _ => false,
+    }
 }
 
 /// What nobody calls an alias of a `Result`.
@@ -196,7 +219,11 @@ fn generics_fit(function: &ItemFn, saga: &Type, mistakes: &mut Mistakes) -> bool
         }
     }
     let mut finder = Finder { idents: Vec::new(), opaque: None };
-    finder.visit_signature(&function.sig);
+    let mut sig = function.sig.clone();
+    if sig.asyncness.is_none() && matches!(&sig.output, ReturnType::Type(_, ty) if is_future(ty)) {
+        sig.output = ReturnType::Default;
+    }
+    finder.visit_signature(&sig);
     if let Some(opaque) = finder.opaque {
         mistakes.at(opaque, format!("step `{name}` must name its types: `impl Trait` says too little"));
         fit = false;
