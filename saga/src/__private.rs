@@ -9,12 +9,13 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 pub use crate::link::{
-    And, Certainty, Fit, Pass, StepResult, Sure, Unsure, given, into_step_error, no_such_step, undoable,
+    And, AskResult, AskShared, Certainty, Fit, IsNoResult, IsNotShared, Pass, Returned, Shared, Sure, Unsure,
+    given, into_step_error, no_such_step, undoable,
 };
 pub use crate::outline::{FlowOutline, StepOutline};
 pub use crate::record::{Record, Shown, Unshown};
 pub use crate::slot::Slot;
-pub use crate::step::{Call, InputRecord, Keep};
+pub use crate::step::{Call, InputRecord, Keep, StepCalls};
 pub use crate::{
     Arg, Codec, Definition, Failure, FailureKind, Payload, PayloadError, Saga, Source, Step, StepContext,
     StepDefinition, StepError, StepInfo, StepKind, StepName,

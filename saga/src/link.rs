@@ -89,30 +89,120 @@ impl<Given, Taken> Pass<Given, Taken> for Unknown {
     }
 }
 
-/// A `Result` behind an alias.
+/// What a step returns, its alias resolved. Where it is no `Result`, which is said once, `Guess` is what the step makes,
+/// and nobody is sure of that.
 #[diagnostic::on_unimplemented(
     message = "a step must return a `Result` of its output and its error, not `{Self}`",
     label = "expected a `Result`"
 )]
 #[doc(hidden)]
-pub trait StepResult {
+pub trait Returned<const IS_RESULT: bool, Guess> {
     /// What it makes.
     type Output;
     /// What goes wrong.
     type Error;
+    /// Whether that is known.
+    type Certainty;
 
-    /// The result, its alias resolved.
+    /// The result.
     fn into_result(self) -> Result<Self::Output, Self::Error>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, E> StepResult for Result<T, E> {
+impl<T, E, Guess> Returned<true, Guess> for Result<T, E> {
     type Output = T;
     type Error = E;
+    type Certainty = Sure;
 
     fn into_result(self) -> Self {
         self
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, Guess> Returned<false, Guess> for T {
+    type Output = Guess;
+    type Error = StepError;
+    type Certainty = Unsure;
+
+    fn into_result(self) -> Result<Guess, StepError> {
+        unreachable!("this step does not compile")
+    }
+}
+
+/// Answers whether a type is a `Result`: its own constant is looked for before that of [`IsNoResult`].
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct AskResult<T>(std::marker::PhantomData<T>);
+
+impl<T, E> AskResult<Result<T, E>> {
+    /// It is one.
+    pub const ANSWER: bool = true;
+}
+
+/// The answer of all other types.
+#[doc(hidden)]
+pub trait IsNoResult {
+    /// It is none.
+    const ANSWER: bool = false;
+}
+
+impl<T> IsNoResult for AskResult<T> {}
+
+/// Answers whether a type can go from thread to thread: its own constant is looked for before that of [`IsNotShared`].
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct AskShared<T>(std::marker::PhantomData<T>);
+
+impl<T: Send + Sync> AskShared<T> {
+    /// It can.
+    pub const ANSWER: bool = true;
+}
+
+/// The answer of all other types.
+#[doc(hidden)]
+pub trait IsNotShared {
+    /// It cannot.
+    const ANSWER: bool = false;
+}
+
+impl<T> IsNotShared for AskShared<T> {}
+
+/// A type where it can go from thread to thread. Where it cannot, which is said once, another stands for it.
+#[doc(hidden)]
+pub trait Shared<const SHARED: bool>: Sized {
+    /// The type.
+    type Type;
+
+    /// The value.
+    fn lend(shared: &Self::Type) -> &Self;
+
+    /// The value.
+    fn share(self) -> Self::Type;
+}
+
+impl<T> Shared<true> for T {
+    type Type = T;
+
+    #[inline]
+    fn lend(shared: &T) -> &T {
+        shared
+    }
+
+    #[inline]
+    fn share(self) -> T {
+        self
+    }
+}
+
+impl<T> Shared<false> for T {
+    type Type = ();
+
+    fn lend((): &()) -> &T {
+        unreachable!("this saga does not compile")
+    }
+
+    fn share(self) {}
 }
 
 /// The error as the runtime carries it. A function, and not the method: its bound is not looked into again where the

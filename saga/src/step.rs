@@ -22,8 +22,7 @@ pub trait StepInfo {
 /// A step, as the saga `S` sees it. `#[step]` implements it for a type of the function's name.
 ///
 /// A step that names its saga is implemented for every `S`: what it takes and makes is known wherever it stands, so a
-/// saga that it doesn't belong to is told just that, once. Its methods ask for what a saga must be, and not the trait: so a saga that cannot go from thread to thread is
-/// refused at its struct, and not again at each of its steps.
+/// saga that it doesn't belong to is told just that, once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a step of the saga `{S}`",
     label = "expected an `async fn` with `#[step]` whose first parameter is `&{S}` or `&StepContext<{S}>`"
@@ -92,6 +91,51 @@ pub trait Step<S>: StepInfo {
         async { Err(no_such_step()) }
     }
 }
+
+/// How a step is called. `SHARED` says whether what it takes and makes can go from thread to thread: the calls of a step
+/// assume that it can, and those of one where it cannot, which its saga is told once, are never made.
+#[doc(hidden)]
+pub trait StepCalls<const SHARED: bool, S, T: Step<S>> {
+    /// Runs one attempt.
+    fn execute<'a>(
+        cx: &'a StepContext<T::Saga>,
+        args: T::Args<'a>,
+    ) -> impl Future<Output = Result<T::Output, StepError>> + Send + 'a
+    where
+        T::Saga: Send + Sync + 'static,
+    {
+        _ = (cx, args);
+        async { Err(no_such_step()) }
+    }
+
+    /// Asks whether an attempt in doubt took effect. Called only where the definition says `verify`.
+    fn verify<'a>(
+        cx: &'a StepContext<T::Saga>,
+        args: T::Args<'a>,
+    ) -> impl Future<Output = Result<Option<T::Output>, StepError>> + Send + 'a
+    where
+        T::Saga: Send + Sync + 'static,
+    {
+        _ = (cx, args);
+        async { Err(no_such_step()) }
+    }
+
+    /// Undoes it. `output` is `None` for a step in doubt, which is undone only where the compensation doesn't
+    /// take the output. Called only for a step that has a compensation.
+    fn compensate<'a>(
+        cx: &'a StepContext<T::Saga>,
+        output: Option<&'a T::Output>,
+        args: T::Args<'a>,
+    ) -> impl Future<Output = Result<(), StepError>> + Send + 'a
+    where
+        T::Saga: Send + Sync + 'static,
+    {
+        _ = (cx, output, args);
+        async { Err(no_such_step()) }
+    }
+}
+
+impl<S, T: Step<S>> StepCalls<false, S, T> for T {}
 
 /// The `I`-th data parameter of a step: what the links of a flow compare.
 #[diagnostic::on_unimplemented(

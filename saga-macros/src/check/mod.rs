@@ -11,4 +11,4 @@ mod tests;
 
 pub(crate) use failure::failure;
 pub(crate) use saga::{CheckedSaga, saga};
-pub(crate) use step::{CheckedStep, calls, is_step, step};
+pub(crate) use step::{CheckedStep, calls, is_saga, is_step, step};

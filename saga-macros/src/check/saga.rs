@@ -6,6 +6,7 @@ use syn::{Field, GenericParam, Generics, Ident, ItemStruct, LitInt, LitStr, Memb
 
 use super::flow::flow;
 use super::item::{description, kebab_case};
+use super::step::is_saga;
 use crate::diagnostics::Mistakes;
 use crate::model::Saga;
 use crate::parse::{Options, parse_flow};
@@ -21,6 +22,10 @@ const KNOWN: [&str; 7] = ["steps", "name", "version", "timeout", "retry", "compe
 /// What a `#[saga(..)]` struct means.
 pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mistakes) -> CheckedSaga {
     let mut options = Options::read("a saga", &KNOWN, options, mistakes);
+    for attribute in item.attrs.iter().filter(|attribute| is_saga(attribute)) {
+        mistakes
+            .at(attribute, format!("`{}` is marked as a saga twice: give it one `#[saga(..)]`", item.ident));
+    }
     let library = options.library(mistakes);
     let ItemStruct { ident, generics, vis: visibility, .. } = item;
     for parameter in &generics.params {
@@ -30,6 +35,9 @@ pub(crate) fn saga(options: TokenStream, item: &ItemStruct, mistakes: &mut Mista
         }
     }
     let name = options.parsed::<LitStr>("name", "a text, such as `name = \"order\"`", mistakes);
+    if let Some(empty) = name.as_ref().filter(|name| name.value().is_empty()) {
+        mistakes.at(empty, "the name of a saga is not empty: it is found by it");
+    }
     let version = options.parsed::<LitInt>("version", "a number from 1, such as `version = 2`", mistakes);
     let version = version.map_or(1, |version| match version.base10_parse::<u32>() {
         Ok(number) if number > 0 => number,

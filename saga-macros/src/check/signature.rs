@@ -37,8 +37,16 @@ pub(super) fn signature(function: &ItemFn, mistakes: &mut Mistakes) -> Option<(S
     }
     // All are looked at, so that all mistakes are reported.
     let data = inputs.map(|input| datum(name, input, mistakes)).collect::<Vec<_>>();
-    let returns = returns(name, &sig.output, mistakes);
+    let returns = returns(function, mistakes);
     let (saga, is_context) = saga?;
+    if let Type::TraitObject(object) = &saga {
+        let bounds = object.bounds.to_token_stream();
+        let message = format!(
+            "step `{name}` must name the type of its saga: to share it between sagas, make it generic, `{name}<S: {bounds}>(saga: &S, ..)`"
+        );
+        mistakes.at(object, message);
+        return None;
+    }
     if let Some(borrow) = Borrow::of(&saga) {
         mistakes.at(borrow, format!("the saga of step `{name}` borrows, but outlives whoever starts it"));
         return None;
@@ -89,6 +97,10 @@ fn datum(step: &Ident, input: &FnArg, mistakes: &mut Mistakes) -> Option<Datum> 
         }
         owned => (owned, true),
     };
+    if let Some(owned) = owned(ty) {
+        mistakes.at(ty, format!("the data of step `{step}` is recorded and owned: take {owned}"));
+        return None;
+    }
     if let Some(borrow) = Borrow::of(ty) {
         let message =
             format!("the data of step `{step}` is owned; this borrows inside: take `&T` of an owned `T`");
@@ -98,9 +110,20 @@ fn datum(step: &Ident, input: &FnArg, mistakes: &mut Mistakes) -> Option<Datum> 
     Some(Datum { name, ty: ty.clone(), by_value })
 }
 
-fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option<Returns> {
+/// What is taken instead of a type whose size nobody knows.
+fn owned(ty: &Type) -> Option<String> {
+    match ty {
+        Type::Path(path) if path.path.is_ident("str") => Some("`&String`".to_owned()),
+        Type::Slice(slice) => Some(format!("`&Vec<{}>`", slice.elem.to_token_stream())),
+        Type::TraitObject(_) => Some("`&T` of a type with a size that is known".to_owned()),
+        _ => None,
+    }
+}
+
+fn returns(function: &ItemFn, mistakes: &mut Mistakes) -> Option<Returns> {
+    let step = &function.sig.ident;
     let expected = format!("step `{step}` must return a `Result` of its output and its error");
-    let ReturnType::Type(_, ty) = output else {
+    let ReturnType::Type(_, ty) = &function.sig.output else {
         mistakes.at(step, expected);
         return None;
     };
@@ -110,10 +133,16 @@ fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option
         mistakes.at(borrow, message);
         return None;
     }
+    let can_be_asked = !names_parameter(function, ty);
+    // That it isn't `async` has been said.
+    if function.sig.asyncness.is_none() && is_future(ty) {
+        return None;
+    }
     let last = match &**ty {
-        Type::Path(path) => {
-            path.path.segments.last().filter(|segment| segment.ident.to_string().ends_with("Result"))
-        }
+        Type::Path(path) => path.path.segments.last().filter(|last| {
+            let name = last.ident.to_string();
+            name.ends_with("Result") || (can_be_asked && !NO_RESULTS.contains(&name.as_str()))
+        }),
         _ => None,
     };
     let Some(last) = last else {
@@ -136,7 +165,38 @@ fn returns(step: &Ident, output: &ReturnType, mistakes: &mut Mistakes) -> Option
         [output, error] if last.ident == "Result" => {
             Returns::Result { output: Box::new(output.clone()), error: Box::new(error.clone()) }
         }
-        _ => Returns::Alias(ty.clone()),
+        _ => {
+            let guess = types.first().map_or_else(|| ty.clone(), |&first| Box::new(first.clone()));
+            Returns::Alias { ty: ty.clone(), guess, can_be_asked }
+        }
+    })
+}
+
+/// `impl Future` or `Pin<Box<dyn Future>>`.
+fn is_future(ty: &Type) -> bool {
+    match ty {
+        Type::ImplTrait(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            last.ident == "Pin" || last.ident == "BoxFuture" || last.ident == "LocalBoxFuture"
+        }),
+        _ => false,
+    }
+}
+
+/// What nobody calls an alias of a `Result`.
+const NO_RESULTS: [&str; 23] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+    "u128", "usize", "str", "String", "Option", "Vec", "Box", "Pin", "Self",
+];
+
+/// Whether the type is about one of the function's type parameters.
+fn names_parameter(function: &ItemFn, ty: &Type) -> bool {
+    let mut finder = Finder { idents: Vec::new(), opaque: None };
+    finder.visit_type(ty);
+    function.sig.generics.params.iter().any(|parameter| match parameter {
+        GenericParam::Type(parameter) => finder.names(&parameter.ident),
+        GenericParam::Const(parameter) => finder.names(&parameter.ident),
+        GenericParam::Lifetime(_) => false,
     })
 }
 
@@ -152,14 +212,18 @@ fn generics_fit(function: &ItemFn, saga: &Type, mistakes: &mut Mistakes) -> bool
             GenericParam::Const(parameter) => &parameter.ident,
             GenericParam::Lifetime(_) => continue,
         };
-        if !finder.idents.contains(&ident.to_string()) {
+        if !finder.names(ident) {
             let message = format!("step `{name}` is generic over `{ident}`, which its saga doesn't name");
             mistakes.at(ident, message);
             fit = false;
         }
     }
     let mut finder = Finder { idents: Vec::new(), opaque: None };
-    finder.visit_signature(&function.sig);
+    let mut sig = function.sig.clone();
+    if sig.asyncness.is_none() && matches!(&sig.output, ReturnType::Type(_, ty) if is_future(ty)) {
+        sig.output = ReturnType::Default;
+    }
+    finder.visit_signature(&sig);
     if let Some(opaque) = finder.opaque {
         mistakes.at(opaque, format!("step `{name}` must name its types: `impl Trait` says too little"));
         fit = false;
@@ -171,6 +235,12 @@ fn generics_fit(function: &ItemFn, saga: &Type, mistakes: &mut Mistakes) -> bool
 struct Finder {
     idents: Vec<String>,
     opaque: Option<proc_macro2::TokenStream>,
+}
+
+impl Finder {
+    fn names(&self, ident: &Ident) -> bool {
+        self.idents.contains(&ident.to_string())
+    }
 }
 
 impl<'ast> Visit<'ast> for Finder {

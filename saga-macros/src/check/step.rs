@@ -62,6 +62,9 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
         mistakes.at(retry, message);
     }
     let name = options.parsed::<LitStr>("name", "a text, such as `name = \"charge\"`", mistakes);
+    if let Some(empty) = name.as_ref().filter(|name| name.value().is_empty()) {
+        mistakes.at(empty, "the name of a step is not empty: it is found by it");
+    }
     let verify = options.parsed::<ExprPath>("verify", "the path of an `async fn`", mistakes);
     let at_most_once = options.flag("at_most_once", mistakes).is_some();
     let timeout = options.value("timeout", mistakes);
@@ -95,7 +98,16 @@ pub(crate) fn step(options: TokenStream, function: &ItemFn, mistakes: &mut Mista
 
 /// Whether the function is marked again. Only the first mark is looked into: two would make two types of one name.
 pub(crate) fn is_step(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|segment| segment.ident == "step")
+    is_named(attribute, "step")
+}
+
+/// The same of a struct.
+pub(crate) fn is_saga(attribute: &Attribute) -> bool {
+    is_named(attribute, "saga")
+}
+
+fn is_named(attribute: &Attribute, name: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
 
 /// Exactly one of `compensate`, `pivot` and `retriable`.

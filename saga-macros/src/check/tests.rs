@@ -71,7 +71,7 @@ fn a_step_whose_saga_is_its_type_parameter_is_shared() {
     let context = known("pivot", "async fn tell<S>(cx: &StepContext<S>) -> Result<(), Refused> { todo!() }");
     assert!(context.signature.is_shared && context.signature.passes == Passes::Context);
     let of_one = known("pivot", "async fn tell<G>(shop: &Shop<G>) -> io::Result<u8> { todo!() }");
-    assert!(!of_one.signature.is_shared && matches!(of_one.signature.returns, Returns::Alias(_)));
+    assert!(!of_one.signature.is_shared && matches!(of_one.signature.returns, Returns::Alias { .. }));
 }
 
 #[test]
@@ -105,12 +105,16 @@ fn each_mistake_of_a_step_is_told_once() {
         ("async fn charge(shop: Shop) -> Result<(), Refused> {}", "must be its saga"),
         ("async fn charge(&self) -> Result<(), Refused> {}", "must be a free function"),
         ("async fn charge(shop: &Shop) {}", "must return a `Result`"),
-        ("async fn charge(shop: &Shop) -> Payment {}", "must return a `Result`"),
+        ("async fn charge(shop: &Shop) -> Option<Payment> {}", "must return a `Result`"),
+        ("async fn charge<G>(shop: &Shop<G>) -> Payment<G> {}", "must return a `Result`"),
         ("async fn charge(shop: &Shop) -> Result<&str, Refused> {}", "borrows in its output"),
         (
             "async fn charge(shop: &Shop, order: &mut Order) -> Result<(), Refused> {}",
             "cannot change its data",
         ),
+        ("async fn charge(shop: &Shop, text: &str) -> Result<(), Refused> {}", "take `&String`"),
+        ("async fn charge(shop: &Shop, all: &[Order]) -> Result<(), Refused> {}", "take `&Vec<Order>`"),
+        ("async fn charge(shop: &Shop, any: &dyn Any) -> Result<(), Refused> {}", "size that is known"),
         ("async fn charge(shop: &Shop, text: Cow<'_, str>) -> Result<(), Refused> {}", "this borrows inside"),
         ("async fn charge<T>(shop: &Shop, order: &T) -> Result<(), Refused> {}", "generic over `T`"),
         ("async fn charge(shop: &Shop, order: impl Any) -> Result<(), Refused> {}", "must name its types"),
@@ -125,7 +129,7 @@ fn each_mistake_of_a_step_is_told_once() {
 #[test]
 fn all_mistakes_of_a_step_are_told_at_once() {
     let (_, mistakes) =
-        step_of("timeout, retry_of = 3", "fn charge(shop: &Shop, order: &mut Order) -> Payment {}");
+        step_of("timeout, retry_of = 3", "fn charge(shop: &Shop, order: &mut Order) -> Option<Payment> {}");
     assert_eq!(mistakes.len(), 6, "{mistakes:?}");
 }
 

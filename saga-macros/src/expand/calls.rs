@@ -72,17 +72,21 @@ pub(super) fn functions(saga: &Saga, self_type: &Type, assumed: &TokenStream) ->
         let of = |name| links::step_type(saga, step, self_type, name);
         let (execute, verify, compensate, record) =
             (of("execute"), of("verify"), of("compensate"), of("RECORD"));
-        let call = local(saga, "__call", step.span());
+        // A statement of its own: what is made on the way to it is gone when the step is awaited.
+        let (call, given) = (local(saga, "__call", step.span()), local(saga, "__given", step.span()));
         let execute = quote_spanned! {step.span()=>
-            let output = #execute(#context(#call.cx), #gather(&#call)?).await?;
+            let #given = #gather(&#call)?;
+            let output = #execute(#context(#call.cx), #given).await?;
             #call.keep.output(&#call.slots.#name, output, &#record)
         };
         let verify = quote_spanned! {step.span()=>
-            let found = #verify(#context(#call.cx), #gather(&#call)?).await?;
+            let #given = #gather(&#call)?;
+            let found = #verify(#context(#call.cx), #given).await?;
             found.map(|output| #call.keep.output(&#call.slots.#name, output, &#record)).transpose()
         };
         let compensate = quote_spanned! {step.span()=>
-            #compensate(#context(#call.cx), #call.slots.#name.get(), #gather(&#call)?).await
+            let #given = #gather(&#call)?;
+            #compensate(#context(#call.cx), #call.slots.#name.get(), #given).await
         };
         let function = |kind, answer, body| function(saga, step, (kind, answer, body), self_type, assumed);
         let execute = function("execute", payload.clone(), execute);

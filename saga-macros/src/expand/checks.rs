@@ -1,7 +1,7 @@
 //! What constants and types can tell of a whole saga: kinds in their places, names, timeouts, and whether what it is
 //! made of can be recorded and shared. Each mistake is an error of its own, at its place.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Ident, Type};
 
@@ -52,7 +52,8 @@ pub(super) fn input(saga: &Saga, name: &Ident, self_type: &Type, where_clause: &
     let Saga { library, ident, .. } = saga;
     let message = format!("the input of saga `{ident}`, `{{Input}}`, cannot be recorded");
     let (impl_generics, ty_generics, _) = saga.generics.split_for_impl();
-    let input = links::input_type(saga, self_type);
+    let taken_at = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
+    let input = links::shared_type(saga, "INPUT", &links::input_type(saga, self_type), taken_at);
     let record = match saga.input() {
         Some((step, _)) => quote_spanned!(step.span()=> <Self as RecordedInput<#input>>::RECORD),
         None => quote!(#library::__private::Record::new()),
@@ -84,11 +85,16 @@ pub(super) fn input(saga: &Saga, name: &Ident, self_type: &Type, where_clause: &
 pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStream {
     let ident = &saga.ident;
     let output = format!("an output of saga `{ident}`, `{{Output}}`, cannot be used from several threads");
+    let input = format!("the input of saga `{ident}`, `{{Input}}`, cannot be used from several threads");
     let service = format!("a service of saga `{ident}`, `{{Service}}`, cannot be used from several threads");
     let (impl_generics, _, _) = saga.generics.split_for_impl();
     let outputs = saga.steps.iter().map(|step| {
         let output = links::output_type(saga, step, self_type);
         quote_spanned!(step.span()=> let () = <Self as SharedOutput<#output>>::OK;)
+    });
+    let input_type = saga.input().map(|(step, _)| {
+        let input = links::input_type(saga, self_type);
+        quote_spanned!(step.span()=> let () = <Self as SharedInput<#input>>::OK;)
     });
     let services = saga
         .services
@@ -111,6 +117,20 @@ pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -
         }
 
         #[diagnostic::on_unimplemented(
+            message = #input,
+            label = "this step takes it: an input must be `Send` and `Sync`",
+        )]
+        trait SharedInput<Input> {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<Asks: ?::core::marker::Sized, Input> SharedInput<Input> for Asks
+        where
+            Input: ::core::marker::Send + ::core::marker::Sync,
+        {
+        }
+
+        #[diagnostic::on_unimplemented(
             message = #service,
             label = "a field of a saga must be `Send` and `Sync`",
         )]
@@ -127,6 +147,7 @@ pub(super) fn types(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -
         #[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         trait AsksForTypes {
             fn ask #impl_generics() #where_clause {
+                #input_type
                 #(#outputs)*
                 #(#services)*
             }

@@ -28,7 +28,8 @@ pub(super) fn gather(saga: &Saga, index: usize, self_type: &Type, where_clause: 
         Source::Input => {
             let span = saga.input().map_or_else(|| step.span(), |(step, _)| step.span());
             let call = local(saga, "__call", span);
-            quote_spanned!(span=> #call.input)
+            let (input, shared) = (input_type(saga, self_type), shared(saga, "INPUT"));
+            quote_spanned!(span=> <#input as #library::__private::Shared<#shared>>::lend(#call.input))
         }
         Source::Step(index) => {
             let (name, span) = (&saga.steps[*index].name, saga.steps[*index].span());
@@ -141,6 +142,44 @@ pub(super) fn input_type(saga: &Saga, self_type: &Type) -> TokenStream {
     let (library, path) = (library(saga, step), at(step.span(), &step.path));
     let self_type = at(step.span(), self_type);
     quote_spanned!(step.span()=> <#path as #library::__private::Arg<#self_type, #index>>::Data)
+}
+
+/// The saga's input where it can go from thread to thread, and another type where it cannot, which is said once. The
+/// same of what the saga ends with.
+pub(super) fn shared_type(saga: &Saga, of: &str, ty: &TokenStream, span: Span) -> TokenStream {
+    let (library, shared) = (library_at(&saga.library, span), shared(saga, of));
+    quote_spanned!(span=> <#ty as #library::__private::Shared<#shared>>::Type)
+}
+
+/// Whether it can, as the parameter of a type. A constant cannot name type parameters: the bounds of a generic saga must
+/// say it.
+pub(super) fn shared(saga: &Saga, of: &str) -> TokenStream {
+    if saga.generics.params.is_empty() {
+        let name = shared_ident(of);
+        quote!({ #name })
+    } else {
+        quote!(true)
+    }
+}
+
+/// The constant that says so.
+pub(super) fn is_shared(saga: &Saga, of: &str, ty: &TokenStream, span: Span) -> Option<TokenStream> {
+    let (name, library) = (shared_ident(of), &saga.library);
+    let asked = library_at(library, span);
+    let answer = quote_spanned!(span=> <#asked::__private::AskShared<#ty>>::ANSWER);
+    saga.generics.params.is_empty().then(|| {
+        quote! {
+            const #name: ::core::primitive::bool = {
+                #[allow(unused_imports)]
+                use #library::__private::IsNotShared as _;
+                #answer
+            };
+        }
+    })
+}
+
+fn shared_ident(of: &str) -> Ident {
+    Ident::new(&format!("IS_{of}_SHARED"), Span::mixed_site())
 }
 
 /// Whether all is known of both ends.

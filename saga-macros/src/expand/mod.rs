@@ -51,7 +51,7 @@ pub(crate) fn step(options: TokenStream, item: &TokenStream) -> TokenStream {
 /// The struct as it was written, its outputs and step names, what makes it a saga, and the mistakes.
 pub(crate) fn saga(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let parsed = match syn::parse2::<ItemStruct>(item.clone()) {
+    let mut parsed = match syn::parse2::<ItemStruct>(item.clone()) {
         Ok(parsed) => parsed,
         Err(error) => return beside(item, &error.to_compile_error()),
     };
@@ -62,6 +62,9 @@ pub(crate) fn saga(options: TokenStream, item: &TokenStream) -> TokenStream {
         }
     };
     let errors = mistakes.to_items();
+    let is_marked_again = parsed.attrs.iter().any(check::is_saga);
+    parsed.attrs.retain(|attribute| !check::is_saga(attribute));
+    let item = if is_marked_again { &parsed.to_token_stream() } else { item };
     quote! { #item #saga #errors }
 }
 

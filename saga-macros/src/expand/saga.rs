@@ -20,15 +20,23 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let (mut outputs_ident, step_ident) = (names::outputs_ident(ident), names::step_ident(ident));
     // It is as sized as its last field: what is wrong with that one is said of it.
     outputs_ident.set_span(end(saga));
-    let input = links::input_type(saga, &self_type);
+    let taken = links::input_type(saga, &self_type);
     let input_record = format_ident!("RecordedInputOf{ident}", span = Span::mixed_site());
     let record_of_input = checks::input(saga, &input_record, &self_type, &where_clause);
-    let output = last_stage(saga, |step| links::output_type(saga, step, &self_type));
-    let methods = if is_sound { methods(saga, &self_type, &output) } else { no_methods(library, &output) };
+    let made = last_stage(saga, |step| links::output_type(saga, step, &self_type));
     // At their steps: a type that is more private than the saga is refused there.
     let taken_at = saga.input().map_or_else(Span::call_site, |(step, _)| step.span());
+    let is_input_shared = links::is_shared(saga, "INPUT", &taken, taken_at);
+    let is_output_shared = links::is_shared(saga, "OUTPUT", &made, end(saga));
+    let input = links::shared_type(saga, "INPUT", &taken, taken_at);
+    let output_type = links::shared_type(saga, "OUTPUT", &made, end(saga));
+    let methods = if is_sound {
+        methods(saga, &self_type, (&made, &output_type))
+    } else {
+        no_methods(library, &output_type)
+    };
     let input = quote_spanned!(taken_at=> type Input = #input;);
-    let output = quote_spanned!(end(saga)=> type Output = #output;);
+    let output = quote_spanned!(end(saga)=> type Output = #output_type;);
     let our = library_at(library, taken_at);
     let record = quote_spanned! {taken_at=>
         const INPUT: #our::__private::InputRecord<Self> =
@@ -42,12 +50,15 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
     let calls = is_sound.then(|| calls::functions(saga, &self_type, &assumed));
     let slots = slots(saga, &self_type, &where_clause);
     let definition = if is_sound { saga_definition(saga) } else { unreachable() };
+    let (documented, not_run) = (no_methods(library, &made), unreachable());
     quote! {
         #outputs
         #steps
         #flow
 
         const _: () = {
+            #is_input_shared
+            #is_output_shared
             #record_of_input
             #types
             #(#links)*
@@ -55,6 +66,7 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
             #calls
             #slots
 
+            #[cfg(not(doc))]
             #[automatically_derived]
             #[allow(private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
             impl #impl_generics #library::__private::Saga for #self_type #assumed {
@@ -71,6 +83,26 @@ pub(super) fn expand(saga: &Saga, is_sound: bool) -> TokenStream {
                 }
 
                 #methods
+            }
+
+            // What is assumed above is nobody's business who reads the saga's documentation.
+            #[cfg(doc)]
+            #[automatically_derived]
+            impl #impl_generics #library::__private::Saga for #self_type #where_clause {
+                type Input = #taken;
+                type Output = #made;
+                type Outputs = #outputs_ident #ty_generics;
+                type Step = #step_ident;
+                type Slots = ();
+
+                const INPUT: #library::__private::InputRecord<Self> =
+                    #library::__private::InputRecord::new(#library::__private::Record::unsound());
+
+                fn definition() -> &'static #library::__private::Definition {
+                    #not_run
+                }
+
+                #documented
             }
         };
     }
@@ -145,7 +177,7 @@ fn slots(saga: &Saga, self_type: &Type, where_clause: &TokenStream) -> TokenStre
 
 /// The ways from an index to a typed step. What is of one step stands at its place in the flow: see
 /// [`links::step_type`].
-fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStream {
+fn methods(saga: &Saga, self_type: &Type, output: (&TokenStream, &TokenStream)) -> TokenStream {
     let library = &saga.library;
     let arms = |arm: &dyn Fn(&FlowStep) -> TokenStream| -> TokenStream {
         let arms = saga.steps.iter().enumerate().map(|(index, step)| {
@@ -174,7 +206,7 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
         quote_spanned!(step.span()=> #name: #slots.#name.into_inner())
     });
     let outputs_ident = names::outputs_ident(&saga.ident);
-    let output_of = output_of(saga, output_type);
+    let output_of = output_of(saga, output);
     let call_type = calls::call_type(saga, &quote!('saga), &quote!(Self));
     let goes_anywhere = calls::goes_anywhere(saga, &quote!(Self));
     // Parameters are named at the user's tokens, as are their uses.
@@ -242,7 +274,7 @@ fn methods(saga: &Saga, self_type: &Type, output_type: &TokenStream) -> TokenStr
 }
 
 /// `Saga::output`.
-fn output_of(saga: &Saga, output_type: &TokenStream) -> TokenStream {
+fn output_of(saga: &Saga, (made, output_type): (&TokenStream, &TokenStream)) -> TokenStream {
     let last: Vec<&FlowStep> =
         saga.stages.last().into_iter().flatten().map(|&index| &saga.steps[index]).collect();
     let output = match &last[..] {
@@ -261,8 +293,11 @@ fn output_of(saga: &Saga, output_type: &TokenStream) -> TokenStream {
     // All of it at the last step: what is wrong with that one's output is said of the whole signature.
     let end = end(saga);
     let slots = local(saga, "__slots", end);
+    let (library, shared) = (library_at(&saga.library, end), links::shared(saga, "OUTPUT"));
     quote_spanned! {end=>
-        fn output(#slots: &mut Self::Slots) -> ::core::option::Option<#output_type> { #output }
+        fn output(#slots: &mut Self::Slots) -> ::core::option::Option<#output_type> {
+            #output.map(<#made as #library::__private::Shared<#shared>>::share)
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
-use syn::{ExprPath, Ident, Index, Lifetime};
+use syn::{ExprPath, Ident, Index, Lifetime, Type};
 
 use super::definition::{step_definition, step_outline};
 use super::{library_at, located, type_span, words};
@@ -23,12 +22,15 @@ pub(super) fn expand(step: &Step) -> TokenStream {
     // Its type has what it is about as a parameter, so that it is as private as that.
     let (impl_generics, sees, own, field) = if signature.generics.params.is_empty() {
         let types = signature.data.iter().map(|Datum { ty, .. }| ty);
-        let own = quote!(<__Private = (#saga, #output, #(#types,)*)>);
+        let made = made(step);
+        let own = quote!(<__Private = (#saga, #made, #(#types,)*)>);
         let field = quote!(private: ::core::marker::PhantomData<fn() -> __Private>);
         (quote!(<SagaOfFlow>), quote!(SagaOfFlow), own, field)
     } else {
         (quote!(#impl_generics), quote!(#saga), TokenStream::new(), TokenStream::new())
     };
+    let certainty = certainty(step);
+    let is_result = is_result(step);
     let record = record(step);
     let args = signature.data.iter().map(|Datum { ty, .. }| quote!(&'step #ty));
     let data = data(step);
@@ -52,21 +54,38 @@ pub(super) fn expand(step: &Step) -> TokenStream {
         let (verify, compensate) = (verify.map(|verify| verify.1), compensate.map(|compensate| compensate.1));
         quote!(#execute #verify #compensate)
     } else {
-        let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
-        quote!(#signature { async { ::core::unreachable!("this step does not compile") } })
+        TokenStream::new()
     };
+    let given = where_clause.map(|own| &own.predicates).into_iter().flatten();
+    let goes_anywhere = goes_anywhere(step);
+    let (is_shared, shared) = (is_shared(step), shared(step));
+    let calls = step.is_callable.then(|| {
+        quote! {
+            #[automatically_derived]
+            #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+            impl #impl_generics #library::__private::StepCalls<true, #sees, Self> for #ident
+            where
+                #(#given,)*
+                #goes_anywhere
+            {
+                #methods
+            }
+        }
+    });
+    let by = quote!(<Self as #library::__private::StepCalls<#shared, #sees, Self>>);
+    let forwards = forwards(step, &by);
     let mut body = Group::new(
         Delimiter::Brace,
         quote! {
             type Saga = #saga;
             type Args<'step> = (#(#args,)*) where #saga: 'step;
             type Data = #data;
-            type Certainty = #library::__private::Sure;
+            type Certainty = #certainty;
             type Output = #output;
 
             const RECORD: #library::__private::Record<#output> = #record;
 
-            #methods
+            #forwards
         },
     );
     // From the header to the brace at its end: where the compiler shows what the step is a step of.
@@ -78,6 +97,8 @@ pub(super) fn expand(step: &Step) -> TokenStream {
         #visibility struct #ident #own { #field }
 
         const _: () = {
+            #is_result
+            #is_shared
             #words
             #asking
 
@@ -96,6 +117,8 @@ pub(super) fn expand(step: &Step) -> TokenStream {
             #[automatically_derived]
             #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
             #header #body
+
+            #calls
         };
     }
 }
@@ -108,11 +131,61 @@ fn visibility(step: &Step) -> TokenStream {
 }
 
 fn output(step: &Step) -> TokenStream {
-    let library = &step.library;
     match &step.signature.returns {
         Returns::Result { output, .. } => quote!(#output),
-        Returns::Alias(ty) => quote!(<#ty as #library::__private::StepResult>::Output),
+        Returns::Alias { .. } => of_alias(step, "Output"),
     }
+}
+
+fn certainty(step: &Step) -> TokenStream {
+    let library = &step.library;
+    match &step.signature.returns {
+        Returns::Result { .. } => quote!(#library::__private::Sure),
+        Returns::Alias { .. } => of_alias(step, "Certainty"),
+    }
+}
+
+/// What its type is as private as.
+fn made(step: &Step) -> &Type {
+    match &step.signature.returns {
+        Returns::Result { output, .. } => output,
+        // All that an alias names: nobody knows which of it is the output.
+        Returns::Alias { ty, .. } => ty,
+    }
+}
+
+/// A type or function that is known once the alias is resolved.
+fn of_alias(step: &Step, name: &str) -> TokenStream {
+    let library = &step.library;
+    let Returns::Alias { ty, guess, can_be_asked } = &step.signature.returns else {
+        return TokenStream::new();
+    };
+    let is_result = if *can_be_asked {
+        let is_result = is_result_ident();
+        quote!({ #is_result })
+    } else {
+        quote!(true)
+    };
+    let name = Ident::new(name, type_span(ty));
+    quote!(<#ty as #library::__private::Returned<#is_result, #guess>>::#name)
+}
+
+fn is_result_ident() -> Ident {
+    Ident::new("IS_RESULT", Span::mixed_site())
+}
+
+/// Whether the alias is one of a `Result`: a constant, so that a type can follow from it.
+fn is_result(step: &Step) -> Option<TokenStream> {
+    let library = &step.library;
+    let Returns::Alias { ty, can_be_asked: true, .. } = &step.signature.returns else { return None };
+    let is_result = is_result_ident();
+    Some(quote! {
+        const #is_result: ::core::primitive::bool = {
+            #[allow(unused_imports)]
+            use #library::__private::IsNoResult as _;
+            <#library::__private::AskResult<#ty>>::ANSWER
+        };
+    })
 }
 
 /// What the step takes: a type, or a tuple of them.
@@ -139,16 +212,15 @@ fn record(step: &Step) -> TokenStream {
 fn output_span(step: &Step) -> Span {
     match &step.signature.returns {
         Returns::Result { output, .. } => type_span(output),
-        Returns::Alias(ty) => type_span(ty),
+        Returns::Alias { ty, .. } => type_span(ty),
     }
 }
 
 /// Where it says what goes wrong, and the type.
 fn error(step: &Step) -> (Span, TokenStream) {
-    let library = &step.library;
     match &step.signature.returns {
         Returns::Result { error, .. } => (type_span(error), quote!(#error)),
-        Returns::Alias(ty) => (type_span(ty), quote!(<#ty as #library::__private::StepResult>::Error)),
+        Returns::Alias { ty, .. } => (type_span(ty), of_alias(step, "Error")),
     }
 }
 
@@ -169,6 +241,12 @@ fn asking(step: &Step) -> TokenStream {
     let record = quote_spanned!(output_span(step)=> <Self as RecordedOutput<#output>>::RECORD);
     let (error_span, error) = error(step);
     let classify = quote_spanned!(error_span=> <Self as ClassifiedError<#error>>::classify);
+    let returns = match &signature.returns {
+        Returns::Alias { ty, can_be_asked: true, .. } => {
+            Some(quote_spanned!(type_span(ty)=> let () = <Self as ReturnedByStep<#ty>>::OK;))
+        }
+        _ => None,
+    };
     let copies = signature.data.iter().enumerate().filter(|(_, datum)| datum.by_value).map(|(at, datum)| {
         let (name, ty) = (copy_ident(at), &datum.ty);
         let copy = quote_spanned!(type_span(ty)=> <Self as TakenByValue<#ty>>::copy);
@@ -190,6 +268,7 @@ fn asking(step: &Step) -> TokenStream {
 
             #[inline]
             fn classify(error: #error) -> #library::__private::StepError {
+                #returns
                 #classify(error)
             }
 
@@ -234,19 +313,20 @@ fn datum(index: usize, span: Span) -> TokenStream {
 }
 
 fn execute(step: &Step) -> TokenStream {
-    let Step { library, ident, signature, .. } = step;
+    let Step { ident, signature, .. } = step;
     let (context, arguments) = (context(step, ident.span()), arguments(step));
     let call = quote_spanned!(located(ident.span())=> #ident(#context, #(#arguments),*).await);
+    let output_type = self::output(step);
     let output = match &signature.returns {
         Returns::Result { .. } => call,
-        Returns::Alias(ty) => {
-            let result = quote_spanned!(ty.span()=> #library::__private::StepResult::into_result);
+        Returns::Alias { .. } => {
+            let result = of_alias(step, "into_result");
             quote!(#result(#call))
         }
     };
     let asks = asks(step);
     let classify = quote_spanned!(error(step).0=> #asks::classify);
-    let signature = method(step, ident.span(), &quote!(execute), &quote!(), &quote!(Self::Output));
+    let signature = method(step, ident.span(), &quote!(execute), &quote!(), &output_type, &quote!());
     let future = quote_spanned! {ident.span()=>
         async move {
             match #output {
@@ -300,10 +380,11 @@ fn verify(step: &Step) -> Option<(TokenStream, TokenStream)> {
         }
     };
     let found = quote!(::core::option::Option<#output>);
-    let signature = method(step, span, &quote!(verify), &quote!(), &found);
+    let method = |assumed| method(step, span, &quote!(verify), &quote!(), &found, assumed);
+    let (asked, signature) = (method(&goes_anywhere(step)), method(&quote!()));
     let here = Span::mixed_site();
     let asking = quote_spanned! {here=>
-        #signature {
+        #asked {
             async move {
                 #(#takes)*
                 #body
@@ -362,9 +443,10 @@ fn compensate(step: &Step) -> Option<(TokenStream, TokenStream)> {
     let lifetime = Lifetime::new("'step", span);
     let output = output(step);
     let output = quote_spanned!(here=> output: ::core::option::Option<&#lifetime #output>,);
-    let signature = method(step, span, &quote!(compensate), &output, &quote!(()));
+    let method = |assumed| method(step, span, &quote!(compensate), &output, &quote!(()), assumed);
+    let (asked, signature) = (method(&goes_anywhere(step)), method(&quote!()));
     let asking = quote_spanned! {here=>
-        #signature {
+        #asked {
             async move {
                 #open
                 #(#takes)*
@@ -383,6 +465,73 @@ fn through(function: &TokenStream, name: &str, span: Span) -> (TokenStream, Iden
     (quote_spanned!(span=> let #name = #function;), name)
 }
 
+/// The methods of the step, which make the calls.
+fn forwards(step: &Step, by: &TokenStream) -> TokenStream {
+    let (here, output) = (step.ident.span(), output(step));
+    let execute = method(step, here, &quote!(execute), &quote!(), &output, &quote!());
+    if !step.is_callable {
+        return quote!(#execute { async { ::core::unreachable!("this step does not compile") } });
+    }
+    let lifetime = Lifetime::new("'step", here);
+    let given = located(here);
+    let (cx, made, args) = (Ident::new("cx", given), Ident::new("output", given), Ident::new("args", given));
+    let verify = step.verify.is_some().then(|| {
+        let found = quote!(::core::option::Option<#output>);
+        let verify = method(step, here, &quote!(verify), &quote!(), &found, &quote!());
+        quote!(#verify { #by::verify(#cx, #args) })
+    });
+    let compensate = matches!(step.undo, Undo::Compensate(_)).then(|| {
+        let parameter = quote!(#made: ::core::option::Option<&#lifetime #output>,);
+        let compensate = method(step, here, &quote!(compensate), &parameter, &quote!(()), &quote!());
+        quote!(#compensate { #by::compensate(#cx, #made, #args) })
+    });
+    quote! {
+        #execute { #by::execute(#cx, #args) }
+        #verify
+        #compensate
+    }
+}
+
+/// Whether all that the step takes and makes can go from thread to thread: a constant, so that a type can follow from it.
+fn is_shared(step: &Step) -> Option<TokenStream> {
+    if !step.signature.generics.params.is_empty() {
+        return None;
+    }
+    let (library, is_shared, output) = (&step.library, is_shared_ident(), output(step));
+    let data = step.signature.data.iter().map(|Datum { ty, .. }| ty);
+    Some(quote! {
+        const #is_shared: ::core::primitive::bool = {
+            #[allow(unused_imports)]
+            use #library::__private::IsNotShared as _;
+            <#library::__private::AskShared<#output>>::ANSWER
+            #(&& <#library::__private::AskShared<#data>>::ANSWER)*
+        };
+    })
+}
+
+fn is_shared_ident() -> Ident {
+    Ident::new("IS_SHARED", Span::mixed_site())
+}
+
+/// The same as the parameter of a type. A constant cannot name type parameters: the bounds of a generic step must say it.
+fn shared(step: &Step) -> TokenStream {
+    if step.signature.generics.params.is_empty() {
+        let is_shared = is_shared_ident();
+        quote!({ #is_shared })
+    } else {
+        quote!(true)
+    }
+}
+
+/// What the step takes and makes can go from thread to thread: assumed, and not looked into. Its saga demands it.
+fn goes_anywhere(step: &Step) -> TokenStream {
+    let (types, output) = (step.signature.data.iter().map(|Datum { ty, .. }| ty), output(step));
+    quote! {
+        #(for<'any> #types: ::core::marker::Send + ::core::marker::Sync,)*
+        for<'any> #output: ::core::marker::Send + ::core::marker::Sync,
+    }
+}
+
 /// `fn name<'step>(cx, output, args) -> impl Future<..>`; `at` is where it is said that the future is not `Send`.
 fn method(
     step: &Step,
@@ -390,6 +539,7 @@ fn method(
     name: &TokenStream,
     output: &TokenStream,
     answer: &TokenStream,
+    assumed: &TokenStream,
 ) -> TokenStream {
     let (library, saga) = (&step.library, &step.signature.saga);
     let lifetime = Lifetime::new("'step", at);
@@ -413,6 +563,7 @@ fn method(
         where
             #shared #saga: ::core::marker::Send + ::core::marker::Sync,
             #saga: 'static,
+            #assumed
     }
 }
 

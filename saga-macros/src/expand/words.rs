@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use crate::model::{Step, Undo};
+use crate::model::{Returns, Step, Undo};
 
 /// Those that the step needs.
 pub(super) fn of(step: &Step) -> TokenStream {
@@ -12,7 +12,7 @@ pub(super) fn of(step: &Step) -> TokenStream {
         return TokenStream::new();
     }
     let by_value = step.signature.data.iter().any(|datum| datum.by_value).then(|| by_value(step));
-    let (output, error) = (output(step), error(step));
+    let (output, error, returned) = (output(step), error(step), returned(step));
     let (verify, compensation) = (verify(step), compensation(step));
     // A second implementation of what is asked with open types: of a single one the compiler takes the types over, and
     // then says in its own words that they don't fit.
@@ -21,7 +21,7 @@ pub(super) fn of(step: &Step) -> TokenStream {
             struct Nobody;
         )
     });
-    quote!(#output #error #by_value #nobody #verify #compensation)
+    quote!(#output #error #returned #by_value #nobody #verify #compensation)
 }
 
 fn output(step: &Step) -> TokenStream {
@@ -44,6 +44,23 @@ fn output(step: &Step) -> TokenStream {
             const RECORD: #library::__private::Record<Output> = #library::__private::Record::new();
         }
     }
+}
+
+fn returned(step: &Step) -> Option<TokenStream> {
+    let Returns::Alias { can_be_asked: true, .. } = step.signature.returns else { return None };
+    let message =
+        format!("step `{}` must return a `Result` of its output and its error, not `{{Type}}`", step.ident);
+    Some(quote! {
+        #[diagnostic::on_unimplemented(message = #message, label = "expected a `Result`")]
+        trait ReturnedByStep<Type> {
+            const OK: () = ();
+        }
+        #[diagnostic::do_not_recommend]
+        impl<Asks: ?::core::marker::Sized, Output, Error> ReturnedByStep<::core::result::Result<Output, Error>>
+            for Asks
+        {
+        }
+    })
 }
 
 fn error(step: &Step) -> TokenStream {

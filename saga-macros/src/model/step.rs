@@ -66,8 +66,15 @@ pub(crate) enum Returns {
         /// The error.
         error: Box<Type>,
     },
-    /// Some other type whose name ends in `Result`.
-    Alias(Box<Type>),
+    /// Some other type, most likely an alias of a `Result`.
+    Alias {
+        /// The type.
+        ty: Box<Type>,
+        /// What the step most likely makes, if it is none.
+        guess: Box<Type>,
+        /// Whether the compiler can be asked what it is: the question cannot name a type parameter.
+        can_be_asked: bool,
+    },
 }
 
 /// How a step stands to its undoing.

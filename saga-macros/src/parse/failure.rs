@@ -50,6 +50,9 @@ impl Parse for Item {
             input.parse::<Token![=]>()?;
             return Ok(Self::Library(input.call(Path::parse_mod_style)?));
         }
+        if !input.peek(Ident) {
+            return Err(input.error(KINDS));
+        }
         let key: Ident = input.parse()?;
         let class = match key.to_string().as_str() {
             "transient" => Class::Transient,

@@ -1,6 +1,7 @@
 //! `a -> b(a, input) -> (c & d as e)`: the flow of a saga, as it is written.
 
 use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, Path, Token, token};
 
@@ -79,6 +80,9 @@ fn stage(input: ParseStream<'_>) -> syn::Result<Vec<Branch>> {
             let message = "a parallel branch is one step: a saga's stages run one after the other";
             return Err(content.error(message));
         }
+        if !content.peek(Token![&]) {
+            return Err(content.error("expected `&` between two parallel steps"));
+        }
         content.parse::<Token![&]>()?;
         branches.push(content.parse()?);
     }
@@ -87,12 +91,16 @@ fn stage(input: ParseStream<'_>) -> syn::Result<Vec<Branch>> {
 
 impl Parse for Branch {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let starts_path = input.peek(Token![::]) || input.peek(Ident::peek_any);
+        if !starts_path {
+            return Err(input.error("expected the path of a step"));
+        }
         let path = input.call(Path::parse_mod_style)?;
         let mut sources = parse_sources(input)?;
         let mut name = path.segments.last().map(|segment| segment.ident.clone());
         if input.peek(Token![as]) {
             input.parse::<Token![as]>()?;
-            name = Some(input.parse()?);
+            name = Some(ident(input, "expected a new name for the step after `as`")?);
             if sources.is_none() {
                 sources = parse_sources(input)?;
             }
@@ -108,8 +116,23 @@ fn parse_sources(input: ParseStream<'_>) -> syn::Result<Option<Vec<SourceName>>>
     }
     let content;
     syn::parenthesized!(content in input);
-    let names = content.parse_terminated(Ident::parse, Token![,])?;
-    Ok(Some(names.into_iter().map(SourceName).collect()))
+    let expected = "a source is `input` or the name of an earlier step: a step takes all of an output";
+    let mut names = Vec::new();
+    while !content.is_empty() {
+        names.push(SourceName(ident(&content, expected)?));
+        if content.is_empty() {
+            break;
+        }
+        if !content.peek(Token![,]) {
+            return Err(content.error(expected));
+        }
+        content.parse::<Token![,]>()?;
+    }
+    Ok(Some(names))
+}
+
+fn ident(input: ParseStream<'_>, expected: &str) -> syn::Result<Ident> {
+    if input.peek(Ident) { input.parse() } else { Err(input.error(expected)) }
 }
 
 #[cfg(test)]
@@ -177,6 +200,32 @@ mod tests {
         ];
         for (flow, meant, mistakes) in mistaken {
             assert_eq!(read(flow), (Some(meant.to_owned()), mistakes), "{flow}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_words_about_flows() {
+        let told = [
+            ("\"a\" -> b", "expected the path of a step"),
+            ("a -> &b", "expected the path of a step"),
+            ("(a & (b & c))", "expected the path of a step"),
+            ("a -> (b && c)", "expected the path of a step"),
+            ("a -> ()", "expected the path of a step"),
+            ("a -> (b, c)", "expected `&` between two parallel steps"),
+            ("a -> (b | c)", "expected `&` between two parallel steps"),
+            ("a -> b(&a)", "a source is `input` or the name"),
+            ("a -> b(a.id)", "a source is `input` or the name"),
+            ("a -> b(self::a)", "a source is `input` or the name"),
+            ("a(input.clone())", "a source is `input` or the name"),
+            ("a as \"b\"", "expected a new name"),
+            ("a as type", "expected a new name"),
+        ];
+        for (flow, told) in told {
+            let mut mistakes = Mistakes::default();
+            let tokens = flow.parse().expect("the texts of these tests are tokens");
+            parse_flow(tokens, Span::call_site(), &mut mistakes);
+            let texts = mistakes.texts();
+            assert!(matches!(&texts[..], [one] if one.contains(told)), "{flow}: {texts:?}");
         }
     }
 
