@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::{Order, Server, settled};
 
 /// Runs sagas while the broker is killed and started again, and publishers die as they move their cursor; then one
-/// publishes in peace. Each round has a publisher of its own, which `connect` makes. What the broker has is to be looked
+/// publishes in peace. Every other time the broker stalls before it is killed, so that what is sent then is lost for sure. Each round has a publisher of its own, which `connect` makes. What the broker has is to be looked
 /// at while the server is there.
 ///
 /// The seed is printed; `SAGA_SEED` sets it.
@@ -22,6 +22,7 @@ pub async fn in_chaos<P: Publisher, Connecting: Future<Output = P>>(
     let mut dice = Dice::new();
     let kept: Arc<dyn Store> = Arc::new(MemoryStore::new());
     server.start().await;
+    let mut kills = 0;
     for _ in 0..rounds {
         let faults = Faults::none();
         let store: Arc<dyn Store> = Arc::new(FaultyStore::new(Arc::clone(&kept), faults.clone()));
@@ -32,6 +33,12 @@ pub async fn in_chaos<P: Publisher, Connecting: Future<Output = P>>(
         start_some(&coordinator).await;
         sleep(Duration::from_millis(dice.below(200))).await;
         if is_broker_killed {
+            if kills % 2 == 0 {
+                server.stall();
+                start_some(&coordinator).await;
+                sleep(Duration::from_millis(100)).await;
+            }
+            kills += 1;
             server.kill().await;
             sleep(Duration::from_millis(dice.below(300))).await;
             server.start().await;

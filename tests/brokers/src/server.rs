@@ -23,7 +23,10 @@ pub struct Server {
 type Start = dyn Fn(&Path, u16) -> Command + Send + Sync;
 
 /// How long a broker has until it listens.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// How long a broker that was killed may go on to listen.
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Server {
     /// A broker that `command` starts, with its data in the folder and at the port that it is given. It does not run
@@ -46,7 +49,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// It panics where the broker's program is missing, or does not listen within a minute.
+    /// It panics where the broker's program is missing, or does not listen within two minutes.
     pub async fn start(&mut self) {
         let mut command = (self.command)(&self.folder, self.port);
         // Some are a script that starts the broker: all of them go together.
@@ -54,32 +57,50 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         self.child = Some(command.spawn().unwrap());
         let until = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+        while !self.listens().await {
             assert!(Instant::now() < until, "the broker does not listen on port {}", self.port);
             sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Stops it where it stands: what is sent from now on is taken by the system, and never reaches it, for it is to be
+    /// killed next. Whoever takes «sent» for «kept» loses it.
+    pub fn stall(&self) {
+        if let Some(child) = &self.child {
+            signal_group(child, "-STOP");
         }
     }
 
     /// Kills it as a crash would; what it kept in its folder stays.
     pub async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            kill_group(&child);
+            signal_group(&child, "-KILL");
             child.wait().await.unwrap();
+            // What a script started may outlive it for a moment, and is not to be taken for its successor.
+            let until = Instant::now() + KILL_TIMEOUT;
+            while self.listens().await {
+                assert!(Instant::now() < until, "the broker still listens on port {}", self.port);
+                sleep(Duration::from_millis(10)).await;
+            }
         }
+    }
+
+    async fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
     }
 }
 
-/// Kills a broker and all that it started.
-fn kill_group(child: &Child) {
+/// Sends a signal to a broker and all that it started.
+fn signal_group(child: &Child, signal: &str) {
     if let Some(group) = child.id() {
-        _ = std::process::Command::new("kill").args(["-9", "--", &format!("-{group}")]).status();
+        _ = std::process::Command::new("kill").args([signal, "--", &format!("-{group}")]).status();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &self.child {
-            kill_group(child);
+            signal_group(child, "-KILL");
         }
         _ = std::fs::remove_dir_all(&self.folder);
     }

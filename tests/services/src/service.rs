@@ -91,6 +91,23 @@ pub fn rabbitmq() -> Result<String, Missing> {
     probe("RabbitMQ", "SAGA_RABBITMQ_URL", "amqp://127.0.0.1:5672", start)
 }
 
+/// The program `rabbitmq-server`, for tests that start, stop and kill servers of their own. Debian wraps it, to run it as
+/// the system's one server: what is wrapped is used there.
+pub fn rabbitmq_server() -> Result<String, Missing> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&folders).map(|folder| folder.join("rabbitmq-server"));
+    let found = std::iter::once(std::path::PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server"))
+        .chain(on_path)
+        .find(|program| program.exists());
+    found.map(|program| program.display().to_string()).ok_or_else(|| Missing {
+        service: "rabbitmq-server",
+        url: "PATH".to_owned(),
+        reason: "no folder has it".to_owned(),
+        variable: "PATH",
+        start: "apt-get install rabbitmq-server",
+    })
+}
+
 /// The Kafka of `SAGA_KAFKA_URL`, else a local one.
 pub fn kafka() -> Result<String, Missing> {
     let start = "docker run -d -p 9092:9092 apache/kafka";
