@@ -13,7 +13,7 @@ use tokio::time::{timeout, timeout_at};
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
-use crate::engine::Signal;
+use crate::engine::{Signal, saga_span};
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner};
 use crate::store::{Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreResult, WakeUp, WakeUps};
 use crate::{Definition, Payload, SagaId};
@@ -246,7 +246,7 @@ async fn adopt_as(
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
             live.mailbox.send(Signal::Requests);
-            taken_up.task(saga, place).spawn(inner, live);
+            taken_up.task(inner, saga, place).spawn(inner, live);
         }
         Err(reason) => {
             let_go();
@@ -269,9 +269,11 @@ struct TakenUp {
 }
 
 impl TakenUp {
-    fn task(self, id: SagaId, place: OwnedSemaphorePermit) -> Task {
+    fn task(self, inner: &Inner, id: SagaId, place: OwnedSemaphorePermit) -> Task {
+        let context = inner.trace_context.as_deref();
         Task {
             id,
+            span: saga_span(self.definition, id, &self.started.labels, context),
             definition: self.definition,
             flow: self.flow,
             labels: self.started.labels,

@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::flow::{AttemptFuture, AttemptOutcome, Flow};
 use super::trace;
+use super::workers::Workers;
 use crate::context::Attempt;
 use crate::instruments::Stopwatch;
 use crate::machine::Task;
@@ -63,7 +64,7 @@ impl<'a> Underway<'a> {
     /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there. Its code
     /// runs in the place of `spare`, and is the next spare one, if it ends at once.
     pub(super) fn begin(
-        (flow, workers): (&'a dyn Flow, Option<&'a Semaphore>),
+        (flow, workers): (&'a dyn Flow, Option<&'a Workers>),
         of: &AttemptOf,
         told: &Attempt<'a>,
         span: Span,

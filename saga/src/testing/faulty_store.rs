@@ -89,7 +89,7 @@ impl FaultyStore {
     }
 
     /// A call that is not counted.
-    async fn let_through<'a, T>(
+    pub(super) async fn let_through<'a, T>(
         &self,
         call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
     ) -> StoreResult<T> {
@@ -250,6 +250,10 @@ impl QueryStore for FaultyStore {
 
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> {
         Box::pin(self.let_through(|| self.inner.workers()))
+    }
+
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        Box::pin(self.let_through(|| self.inner.oldest_free()))
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -195,21 +195,29 @@ impl MemoryStore {
 
     /// Sagas that looked free, those that wait longest first.
     fn find_free(&self, claim: &Claim) -> Vec<SagaId> {
+        let mut free = Vec::new();
+        self.each_free(|saga, entry| {
+            if entry.is_known(claim) {
+                free.push((entry.waits_since(), saga));
+            }
+        });
+        free.sort_unstable();
+        free.truncate(claim.limit);
+        free.into_iter().map(|(_, saga)| saga).collect()
+    }
+
+    fn each_free(&self, mut see: impl FnMut(SagaId, &Entry)) {
         let now = self.clock.now();
         let alive: HashSet<WorkerId> =
             lock(&self.leases).iter().filter(|(_, until)| **until > now).map(|(worker, _)| *worker).collect();
         let is_dead = |owner: WorkerId| !alive.contains(&owner);
-        let mut free = Vec::new();
         for shard in self.each_shard() {
             for (saga, entry) in shard.candidates(is_dead) {
-                if entry.is_free(now, is_dead) && entry.is_known(claim) {
-                    free.push((entry.waits_since(), saga));
+                if entry.is_free(now, is_dead) {
+                    see(saga, entry);
                 }
             }
         }
-        free.sort_unstable();
-        free.truncate(claim.limit);
-        free.into_iter().map(|(_, saga)| saga).collect()
     }
 
     /// Gives to the claimant those of `found` that are free still. Each is looked at again under its lock, and so is
@@ -446,6 +454,15 @@ impl QueryStore for MemoryStore {
         let leases = lock(&self.leases);
         let alive = leases.iter().filter(|(_, until)| **until > now);
         ready(alive.map(|(worker, until)| WorkerLease { worker: *worker, leased_until: *until }).collect())
+    }
+
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        let mut oldest: Option<Timestamp> = None;
+        self.each_free(|_, entry| {
+            let since = entry.waits_since();
+            oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+        });
+        ready(oldest)
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -135,6 +135,7 @@ macro_rules! __store_laws {
             a_described_shape_is_read_back
             the_latest_description_of_a_shape_counts
             workers_are_those_whose_lease_runs
+            the_oldest_free_saga_is_the_one_that_a_claim_takes_first
             odd_labels_and_keys_are_told_apart
             a_cursor_is_held_by_one_worker_at_a_time
             a_cursor_whose_lease_ran_out_goes_to_another
