@@ -118,6 +118,10 @@ impl<S: Store> QueryStore for OneByOne<S> {
         self.store.unknown()
     }
 
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        self.store.oldest_free()
+    }
+
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
         self.store.describe(shapes)
     }

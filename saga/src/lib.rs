@@ -56,6 +56,7 @@ mod lent;
 mod payload;
 mod slot;
 mod timer;
+mod trace;
 
 pub mod policy;
 
@@ -105,7 +106,7 @@ pub use id::{ParseIdError, SagaId, Timestamp, WorkerId};
 pub use machine::SagaState;
 pub use observe::{
     Delivery, EventFilter, EventType, HandlerStatus, Health, Metrics, Missed, OutgoingEvent,
-    ParseEventTypeError, Publisher, PublisherStatus, SagaEvent, Subscription,
+    ParseEventTypeError, Publisher, PublisherHealth, PublisherStatus, SagaEvent, Subscription,
 };
 pub use outcome::{Cancelled, Failed, Outcome, TimedOut};
 pub use payload::{Codec, DecodeFn, JsonCodec, Payload, PayloadCodec, PayloadError};
@@ -215,3 +216,4 @@ pub use saga_macros::step;
 pub use shape::{DefinitionShape, StepShape};
 pub use step::{Arg, Saga, Step, StepInfo, StepName};
 pub use store::{MemoryStore, SagaFilter, SagaInstance, SagaPage, Store, StoreError};
+pub use trace::{TRACE_LABEL, TraceContext};

@@ -2,9 +2,10 @@
 
 use saga::machine::Event;
 use saga::store::{Beat, Claim, DefinitionKey, Heartbeat, StoreResult};
-use saga::{SagaId, WorkerId};
+use saga::{SagaId, Timestamp, WorkerId};
 
 use crate::database::{Database, Repeat, Value};
+use crate::queries::read;
 use crate::rows::{self, escape, limit, worker_uuid};
 use crate::wake::WORK;
 
@@ -75,6 +76,33 @@ pub(crate) async fn heartbeat(database: &Database, beat: &Beat) -> StoreResult<H
         Ok(Heartbeat { now: rows::time(row, 0)?, requested })
     };
     read().map_err(|error: crate::error::SqlError| error.told(&database.place))
+}
+
+/// Since when the free saga waits that waits longest: what `claim_1` would find first, found in the same way.
+pub(crate) async fn oldest_free(database: &Database) -> StoreResult<Option<Timestamp>> {
+    let find = "WITH RECURSIVE tx AS MATERIALIZED (SELECT clock_timestamp() AS now), owners (owner) AS ( \
+            (SELECT s.owner FROM {s}.sagas s WHERE s.due_at IS NOT NULL AND s.owner IS NOT NULL \
+                ORDER BY s.owner LIMIT 1) \
+            UNION ALL \
+            SELECT (SELECT s.owner FROM {s}.sagas s WHERE s.due_at IS NOT NULL AND s.owner > o.owner \
+                ORDER BY s.owner LIMIT 1) \
+            FROM owners o WHERE o.owner IS NOT NULL \
+        ), dead AS MATERIALIZED ( \
+            SELECT o.owner FROM owners o, tx WHERE o.owner IS NOT NULL \
+                AND NOT EXISTS (SELECT 1 FROM {s}.workers w WHERE w.id = o.owner AND w.leased_until > tx.now) \
+        ), free AS ( \
+            SELECT due.since FROM tx, LATERAL (SELECT s.due_at AS since FROM {s}.sagas s \
+                WHERE s.owner IS NULL AND s.due_at <= tx.now ORDER BY s.due_at LIMIT 1) due \
+            UNION ALL \
+            SELECT due.since FROM tx, dead, LATERAL (SELECT s.due_at AS since FROM {s}.sagas s \
+                WHERE s.owner = dead.owner AND s.due_at <= tx.now ORDER BY s.due_at LIMIT 1) due \
+            UNION ALL \
+            SELECT asked.since FROM tx, (SELECT DISTINCT q.saga FROM {s}.requests q) r, LATERAL ( \
+                SELECT s.owner, coalesce(s.wake_at, s.updated_at) AS since FROM {s}.sagas s \
+                WHERE s.id = r.saga AND s.ended_at IS NULL OFFSET 0) asked \
+            WHERE NOT EXISTS (SELECT 1 FROM {s}.workers w WHERE w.id = asked.owner AND w.leased_until > tx.now) \
+        ) SELECT since FROM free ORDER BY since LIMIT 1";
+    Ok(read(database, find, &[], |row| rows::time(row, 0)).await?.pop())
 }
 
 /// Tells the others by the same commit, if there is a channel: a process that retires may be gone before it could send

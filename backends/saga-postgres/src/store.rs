@@ -218,6 +218,10 @@ impl QueryStore for PostgresStore {
         Box::pin(shapes::unknown(self.database()))
     }
 
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        Box::pin(claim::oldest_free(self.database()))
+    }
+
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
         Box::pin(shapes::describe(self.database(), shapes))
     }

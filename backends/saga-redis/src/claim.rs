@@ -42,7 +42,8 @@ impl Shared {
             return self.take(claim.worker, 0, with_definitions(call, claim)).await;
         }
         for _ in 0..ROUNDS_MAX {
-            let found = self.find(claim).await?;
+            let found: Vec<(u16, SagaId)> =
+                self.find(claim).await?.into_iter().map(|(_, saga, at)| (at, saga)).collect();
             if found.is_empty() && !self.is_unsure(claim.worker) {
                 return Ok(Vec::new());
             }
@@ -54,8 +55,17 @@ impl Shared {
         Ok(Vec::new())
     }
 
-    /// The free sagas of all partitions that wait longest, in their order.
-    async fn find(&self, claim: &Claim) -> StoreResult<Vec<(u16, SagaId)>> {
+    /// Since when the free saga waits that waits longest.
+    pub(crate) async fn oldest_free(&self) -> StoreResult<Option<Timestamp>> {
+        // Nobody is a worker of this id: nothing is claimed for it.
+        let claim = Claim { worker: WorkerId::from_bytes([0; 16]), definitions: None, limit: 1 };
+        #[expect(clippy::cast_possible_truncation, reason = "a script counts whole microseconds")]
+        let first = |(since, ..): &(f64, SagaId, u16)| Timestamp::from_micros(*since as i64);
+        Ok(self.find(&claim).await?.first().map(first))
+    }
+
+    /// The free sagas of all partitions that wait longest, in their order: since when, which, and where.
+    async fn find(&self, claim: &Claim) -> StoreResult<Vec<(f64, SagaId, u16)>> {
         let finding = self.partitions.all().map(async |partition| {
             let call = self.script(&CLAIM, partition);
             let call = call.with("find").with(claim.worker.to_string()).with(claim.limit);
@@ -72,7 +82,7 @@ impl Shared {
         }
         free.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         free.truncate(claim.limit);
-        Ok(free.into_iter().map(|(_, saga, partition)| (partition, saga)).collect())
+        Ok(free)
     }
 
     /// Claims what was found, and hears again of what it has claimed and not heard of.

@@ -295,6 +295,10 @@ impl QueryStore for RedisStore {
         Box::pin(self.shared.unknown())
     }
 
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        Box::pin(self.shared.oldest_free())
+    }
+
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
         Box::pin(self.shared.describe(shapes))
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use saga::machine::Event;
 use saga::store::{Claim, Heartbeat};
-use saga::{SagaId, WorkerId};
+use saga::{SagaId, Timestamp, WorkerId};
 
 use crate::append::add_entry;
 use crate::error::SqlError;
@@ -18,16 +18,7 @@ use crate::writer::Write;
 type Free = (i64, SagaId, i64);
 
 pub(crate) fn claim(write: &mut Write<'_>, claim: &Claim) -> Result<Vec<SagaId>, SqlError> {
-    let mut free = BTreeSet::new();
-    for owner in free_owners(write)? {
-        let condition = "owner IS ?1 AND due_at IS NOT NULL AND due_at <= ?2";
-        find(write, claim, condition, "due_at", vec![owner, write.at.as_micros().into()], &mut free)?;
-    }
-    let condition = "number IN (SELECT saga FROM requests) AND ended_at IS NULL AND NOT EXISTS \
-                     (SELECT 1 FROM workers WHERE workers.id = owner AND leased_until > ?1)";
-    let since = "coalesce(wake_at, updated_at)";
-    find(write, claim, condition, since, vec![write.at.as_micros().into()], &mut free)?;
-
+    let free = free(write.connection, claim, write.at)?;
     let event = Event::Claimed { worker: claim.worker }.encode();
     let mut claimed = Vec::with_capacity(free.len().min(claim.limit));
     for (_, saga, number) in free.into_iter().take(claim.limit) {
@@ -43,18 +34,37 @@ pub(crate) fn claim(write: &mut Write<'_>, claim: &Claim) -> Result<Vec<SagaId>,
     Ok(claimed)
 }
 
+/// Since when the free saga waits that waits longest.
+pub(crate) fn oldest_free(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
+    let claim = Claim { worker: WorkerId::from_bytes([0; 16]), definitions: None, limit: 1 };
+    Ok(free(connection, &claim, now)?.first().map(|(since, ..)| Timestamp::from_micros(*since)))
+}
+
+/// The free sagas that wait longest, at least as many as the claim can take.
+fn free(connection: &Connection, claim: &Claim, now: Timestamp) -> Result<BTreeSet<Free>, SqlError> {
+    let mut free = BTreeSet::new();
+    let now = now.as_micros();
+    for owner in free_owners(connection, now)? {
+        let condition = "owner IS ?1 AND due_at IS NOT NULL AND due_at <= ?2";
+        find(connection, claim, condition, "due_at", vec![owner, now.into()], &mut free)?;
+    }
+    let condition = "number IN (SELECT saga FROM requests) AND ended_at IS NULL AND NOT EXISTS \
+                     (SELECT 1 FROM workers WHERE workers.id = owner AND leased_until > ?1)";
+    find(connection, claim, condition, "coalesce(wake_at, updated_at)", vec![now.into()], &mut free)?;
+    Ok(free)
+}
+
 /// Nobody, and each owner of a saga that has no running lease.
-fn free_owners(write: &Write<'_>) -> Result<Vec<Value>, SqlError> {
+fn free_owners(connection: &Connection, now: i64) -> Result<Vec<Value>, SqlError> {
     // From one owner to the next, by the index: there are few, however many sagas each has.
     let next = "SELECT owner, EXISTS (SELECT 1 FROM workers WHERE workers.id = owner AND leased_until > ?2) \
                 FROM sagas WHERE owner > ?1 AND due_at IS NOT NULL ORDER BY owner LIMIT 1";
-    let mut statement = write.connection.prepare_cached(next)?;
+    let mut statement = connection.prepare_cached(next)?;
     let mut free = vec![Value::Null];
     let mut last: Vec<u8> = Vec::new();
     loop {
-        let found: Option<(Vec<u8>, bool)> = statement
-            .query_row(params![last, write.at.as_micros()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let found: Option<(Vec<u8>, bool)> =
+            statement.query_row(params![last, now], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((owner, is_alive)) = found else { return Ok(free) };
         last = owner;
         if !is_alive {
@@ -65,7 +75,7 @@ fn free_owners(write: &Write<'_>) -> Result<Vec<Value>, SqlError> {
 
 /// Adds the first sagas that match, as many as the claim can take.
 fn find(
-    write: &Write<'_>,
+    connection: &Connection,
     claim: &Claim,
     condition: &str,
     since: &str,
@@ -89,7 +99,7 @@ fn find(
     let find = format!(
         "SELECT {since}, id, number FROM sagas WHERE {condition}{of_definition} ORDER BY {since}, id LIMIT ?"
     );
-    let mut statement = write.connection.prepare_cached(&find)?;
+    let mut statement = connection.prepare_cached(&find)?;
     let found = statement
         .query_map(params_from_iter(values), |row| Ok((row.get(0)?, rows::saga(row, 1)?, row.get(2)?)))?;
     for saga in found {
@@ -129,7 +139,7 @@ pub(crate) fn retire(write: &Write<'_>, worker: WorkerId) -> Result<(), SqlError
 }
 
 /// Ends all leases: whoever opens the file is the only one who has it.
-pub(crate) fn void_leases(connection: &rusqlite::Connection) -> Result<(), SqlError> {
+pub(crate) fn void_leases(connection: &Connection) -> Result<(), SqlError> {
     connection.execute("DELETE FROM workers", [])?;
     Ok(())
 }

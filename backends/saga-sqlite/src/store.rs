@@ -348,6 +348,11 @@ impl QueryStore for SqliteStore {
         Box::pin(self.readers.read(move |connection| shapes::unknown(connection, now)))
     }
 
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        let now = self.writer.now();
+        Box::pin(self.readers.read(move |connection| claim::oldest_free(connection, now)))
+    }
+
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {
         let encode =
             |shape: &DefinitionShape| Ok((DefinitionKey::of_shape(shape), serde_json::to_string(shape)?));

@@ -11,6 +11,7 @@ use super::{retention, takeover, unknown};
 use crate::observe::{EventFilter, Publisher};
 use crate::policy::{Compensation, Defaults, Retention, RetryPolicy, keep_forever, millis, secs};
 use crate::store::{Clock, Store};
+use crate::trace::TraceContext;
 use crate::{Codec, DefinitionError, ErrorCode, PayloadCodec, Saga, StoreError};
 
 /// Furnishes a [`Coordinator`]. Each setting says its default.
@@ -23,6 +24,7 @@ pub struct CoordinatorBuilder {
     defaults: Defaults,
     limits: Limits,
     retention: Retention,
+    trace_context: Option<Box<dyn TraceContext>>,
     publishers: Vec<(String, Arc<dyn Publisher>, EventFilter)>,
 }
 
@@ -109,6 +111,7 @@ impl CoordinatorBuilder {
             defaults,
             limits,
             retention: keep_forever(),
+            trace_context: None,
             publishers: Vec::new(),
         }
     }
@@ -232,6 +235,15 @@ impl CoordinatorBuilder {
         self
     }
 
+    /// Keeps the trace of its starter with each saga, so that whichever process drives it goes on with that trace.
+    /// Default: none is kept, and each drive of a saga is a trace of its own.
+    ///
+    /// `saga-opentelemetry` has one for OpenTelemetry.
+    pub fn trace_context(mut self, context: impl TraceContext) -> Self {
+        self.trace_context = Some(Box::new(context));
+        self
+    }
+
     /// Publishes the events of all sagas of the store, those of other processes too, from a durable cursor of this name
     /// on: at least once, each saga's in order, by one process of a fleet at a time. A new name begins with the oldest
     /// event that is there. Another filter under a known name counts from where the cursor is.
@@ -276,7 +288,8 @@ impl CoordinatorBuilder {
         let settings = (self.codec, self.defaults, self.limits);
         let names = self.publishers.iter().map(|(name, ..)| name.clone());
         let publishers = Publishers::new(names);
-        let inner = Arc::new(Inner::new(self.store, self.registry, settings, clock, publishers));
+        let inner =
+            Arc::new(Inner::new(self.store, self.registry, settings, self.trace_context, clock, publishers));
         // The lease stands before anything is owned under it.
         inner.heartbeat().await?;
         // For tools alone: sagas are driven also where it cannot be kept.
@@ -286,6 +299,8 @@ impl CoordinatorBuilder {
         takeover::spawn(&inner);
         unknown::spawn(&inner);
         retention::spawn(&inner, self.retention);
+        #[cfg(feature = "metrics")]
+        super::sample::spawn(&inner);
         publishers::spawn(
             &inner,
             self.publishers.into_iter().map(|(_, publisher, filter)| (publisher, filter)),

@@ -11,12 +11,13 @@ use super::agenda::Agenda;
 use super::live::LiveSagas;
 use super::publishers::Publishers;
 use super::registry::Registry;
-use crate::engine::{Committer, Lease, Observed, Observer, Signal};
-use crate::instruments::{Instruments, Stopwatch};
-use crate::machine::Task;
+use crate::engine::{Committer, Lease, Observed, Observer, Signal, Waits, Workers};
+use crate::instruments::{Gauges, Instruments, Stopwatch, WaitHistogram};
+use crate::machine::{SagaState, Task};
 use crate::observe::{Counters, Handler, Hub, Metrics};
 use crate::policy::Defaults;
 use crate::store::{Beat, Clock, Heartbeat, Store, StoreResult};
+use crate::trace::TraceContext;
 use crate::{Codec, Definition, SagaId, Timestamp, WorkerId};
 
 /// The limits of a coordinator.
@@ -41,15 +42,19 @@ pub(crate) struct Inner {
     pub(crate) codec: Codec,
     pub(crate) defaults: Defaults,
     pub(crate) limits: Limits,
+    pub(crate) trace_context: Option<Box<dyn TraceContext>>,
     /// Runs on the store's time, as read when the coordinator was built.
     pub(crate) clock: Clock,
     /// A permit for each saga that is driven.
     pub(crate) sagas: Arc<Semaphore>,
     /// A permit for each attempt under way.
-    pub(crate) workers: Semaphore,
+    pub(crate) workers: Workers,
+    /// How long starts waited for one of `sagas`.
+    pub(crate) start_waits: Waits,
     pub(crate) live: LiveSagas,
     pub(crate) hub: Hub,
     pub(crate) counters: Counters,
+    pub(crate) gauges: Gauges,
     pub(crate) handlers: Mutex<Vec<Arc<Handler>>>,
     pub(crate) publishers: Publishers,
     /// Wakes the search for work before its time.
@@ -68,6 +73,7 @@ impl Inner {
         store: Arc<dyn Store>,
         registry: Registry,
         (codec, defaults, limits): (Codec, Defaults, Limits),
+        trace_context: Option<Box<dyn TraceContext>>,
         clock: Clock,
         publishers: Publishers,
     ) -> Self {
@@ -82,9 +88,12 @@ impl Inner {
             registry,
             codec,
             defaults,
+            trace_context,
             clock,
             sagas: Arc::new(Semaphore::new(limits.sagas_max)),
-            workers: Semaphore::new(limits.attempts_max),
+            workers: Workers::new(limits.attempts_max, Waits::new(WaitHistogram::of_attempts())),
+            start_waits: Waits::new(WaitHistogram::of_starts()),
+            gauges: Gauges::new(publishers.names()),
             limits,
             live: LiveSagas::default(),
             hub: Hub::default(),
@@ -149,8 +158,19 @@ impl Inner {
 
     pub(crate) fn metrics(&self) -> Metrics {
         let commits = self.committer.stats();
+        let active = self.live.counts();
+        let in_state = |state: SagaState| active.get(&state).copied().unwrap_or(0);
+        let (start_waits, start_wait_total) = self.start_waits.total();
+        let (attempt_waits, attempt_wait_total) = self.workers.waits.total();
         Metrics {
             sagas_active: self.live.len() as u64,
+            sagas_pending: in_state(SagaState::Pending),
+            sagas_running: in_state(SagaState::Running),
+            sagas_compensating: in_state(SagaState::Compensating),
+            start_waits,
+            start_wait_total,
+            attempt_waits,
+            attempt_wait_total,
             appends: commits.appends.load(Ordering::Relaxed),
             commits: commits.commits.load(Ordering::Relaxed),
             ..self.counters.snapshot()

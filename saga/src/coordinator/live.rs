@@ -10,8 +10,8 @@ use super::start::StartError;
 use crate::SagaId;
 use crate::engine::{Mailbox, Signal};
 use crate::id_map::IdMap;
-use crate::instruments::ActiveSagas;
 use crate::machine::State;
+use crate::store::Counts;
 
 /// One saga that is driven: how it is reached, and what its waiters hear.
 #[derive(Debug, Default)]
@@ -79,7 +79,6 @@ impl Live {
 pub(crate) struct LiveSagas {
     shards: Box<[Mutex<Shard>]>,
     count: AtomicUsize,
-    active: ActiveSagas,
     pub(crate) emptied: Notify,
 }
 
@@ -92,7 +91,6 @@ impl Default for LiveSagas {
         Self {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             count: AtomicUsize::new(0),
-            active: ActiveSagas::new(),
             emptied: Notify::new(),
         }
     }
@@ -108,7 +106,6 @@ impl LiveSagas {
         }
         shard.insert(saga, Arc::clone(&live));
         self.count.fetch_add(1, Ordering::AcqRel);
-        self.active.entered();
         Some(live)
     }
 
@@ -118,7 +115,6 @@ impl LiveSagas {
         if shard.get(&saga).is_some_and(|entered| Arc::ptr_eq(entered, live)) {
             shard.remove(&saga);
             drop(shard);
-            self.active.left();
             if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
                 self.emptied.notify_waiters();
             }
@@ -131,6 +127,17 @@ impl LiveSagas {
 
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// How many are in which state.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        for shard in &self.shards {
+            for live in lock(shard).values() {
+                *counts.entry(live.mailbox.shown()).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// Gives a signal to each.

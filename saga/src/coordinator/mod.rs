@@ -11,7 +11,10 @@ mod park;
 mod publishers;
 mod registry;
 mod retention;
+#[cfg(feature = "metrics")]
+mod sample;
 mod shutdown;
+mod standing;
 mod start;
 mod takeover;
 mod task;

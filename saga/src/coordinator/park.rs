@@ -1,9 +1,10 @@
 //! Parking a saga that cannot be driven, and carrying out what can be asked of such a one.
 
 use super::inner::Inner;
-use crate::SagaId;
 use crate::machine::{Event, NotUndone, Record, Request, SagaState, StuckReason, owner};
+use crate::observe::Subject;
 use crate::store::{Append, HeadChange, StoreError};
+use crate::{SagaId, Timestamp};
 
 /// Parks the saga with this reason, at the end of its journal as it is now. Requests that wait are answered: a
 /// saga that cannot be driven can only be given up.
@@ -48,8 +49,32 @@ pub(super) async fn park(
         answered: requests.last().map(|(number, _)| *number),
     };
     // A conflict is another owner's work: the saga is theirs.
-    let (_, answer) = inner.committer.append(append).await;
+    let (append, answer) = inner.committer.append(append).await;
+    if let (Some(append), Ok(Ok(at))) = (append, &answer) {
+        tell(inner, journal, append, *at);
+    }
     answer.map(|_| ())
+}
+
+/// Counts and tells what was appended to this journal: nobody drives the saga, so no driver does.
+fn tell(inner: &Inner, journal: &[Record], append: Append, at: Timestamp) {
+    let Some(Record { event: Event::SagaStarted(started), at: started_at, .. }) = journal.first() else {
+        return;
+    };
+    let known = inner.registry.get(&started.definition).map(|registered| registered.definition());
+    let subject = Subject {
+        definition: started.definition.to_string(),
+        version: started.version,
+        labels: started.labels.clone(),
+        started_at: *started_at,
+        known: known
+            .filter(|known| known.version == started.version && known.fingerprint == started.fingerprint),
+    };
+    for (event, sequence) in append.events.into_iter().zip(append.expected..) {
+        inner.counters.count_undriven(&subject.definition, (*started_at, at), &event);
+        inner.hub.send_record(append.saga, Record { sequence, at, event }, &subject);
+    }
+    inner.publishers.tell();
 }
 
 /// The steps that a journal shows as done and not undone. Without the definition they have no names.

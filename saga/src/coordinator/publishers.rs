@@ -30,6 +30,14 @@ impl Publishers {
         Self { all, stop: watch::Sender::new(Stop::No), tasks: Mutex::default() }
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|publishing| publishing.name.as_str())
+    }
+
+    pub(super) fn statuses(&self) -> Vec<PublisherStatus> {
+        self.all.iter().map(|publishing| publishing.status()).collect()
+    }
+
     /// There are new events, or letters to send again.
     pub(crate) fn tell(&self) {
         for publishing in &self.all {
@@ -114,7 +122,7 @@ impl Coordinator {
     /// What each publisher of this process did.
     #[must_use]
     pub fn publishers(&self) -> Vec<PublisherStatus> {
-        self.inner.publishers.all.iter().map(|publishing| publishing.status()).collect()
+        self.inner.publishers.statuses()
     }
 
     /// How far each publisher of the store is, whichever process works for it: its lag, in events and by age, and its

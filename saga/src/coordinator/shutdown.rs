@@ -35,6 +35,7 @@ pub(super) async fn shutdown(inner: &Inner) -> ShutdownReport {
     }
     // What the sagas did last is published too, as far as there is time.
     inner.publishers.stop(deadline.max(Instant::now() + HALT_TIMEOUT)).await;
+    inner.gauges.show_active(&inner.live.counts());
     inner.is_retired.store(true, Ordering::Release);
     if let Err(error) = inner.store.retire(inner.worker).await {
         tracing::warn!(%error, "the lease could not be ended; it runs out by itself");

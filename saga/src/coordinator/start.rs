@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tracing::Span;
 
 use super::handle::SagaHandle;
 use super::inner::Inner;
 use super::live::Live;
 use super::task::Task;
+use crate::engine::saga_span;
 use crate::machine::{Event, SagaStarted, SagaState, State};
 use crate::policy::Defaults;
 use crate::store::{Append, HeadChange, Refusal, StoreError};
+use crate::trace::TRACE_LABEL;
 use crate::{Definition, ErrorCode, Labels, Payload, PayloadError, Saga, SagaId, Timestamp, WorkerId};
 
 /// What a start may say besides the input.
@@ -57,6 +61,31 @@ impl StartOptions {
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
+    }
+
+    /// Keeps the caller's trace, where there is one and the caller has not set it.
+    fn trace_caller(&mut self, inner: &Inner) {
+        if let Some(context) = &inner.trace_context
+            && !self.labels.contains_key(TRACE_LABEL)
+            && let Some(caller) = context.current()
+        {
+            self.labels.insert(TRACE_LABEL.to_owned(), caller);
+        }
+    }
+
+    /// The span of a saga that is driven at once. Where the caller has no trace, the saga's own is kept: who takes it up
+    /// after a crash goes on with that.
+    fn saga_span(&mut self, inner: &Inner, definition: &Definition, saga: SagaId) -> Span {
+        self.trace_caller(inner);
+        let context = inner.trace_context.as_deref();
+        let span = saga_span(definition, saga, &self.labels, context);
+        if let Some(context) = context
+            && !self.labels.contains_key(TRACE_LABEL)
+            && let Some(own) = context.of(&span)
+        {
+            self.labels.insert(TRACE_LABEL.to_owned(), own);
+        }
+        span
     }
 }
 
@@ -146,12 +175,15 @@ pub(super) async fn begin(
     definition: &'static Definition,
     flow: impl FnOnce() -> Box<dyn crate::engine::OwnedFlow>,
     input: Payload,
-    options: StartOptions,
+    mut options: StartOptions,
 ) -> Result<(SagaId, Option<Arc<Live>>), StartError> {
     let begun = if options.delay.is_zero() {
-        start_now(inner, definition, flow(), input.clone(), &options).await.map(|(id, live)| (id, Some(live)))
+        start_now(inner, definition, flow(), input.clone(), &mut options)
+            .await
+            .map(|(id, live)| (id, Some(live)))
     } else {
         let id = SagaId::new();
+        options.trace_caller(inner);
         start_later(inner, id, definition, input.clone(), &options).await.map(|()| (id, None))
     };
     match begun {
@@ -170,7 +202,7 @@ pub(super) async fn start_now(
     definition: &'static Definition,
     flow: Box<dyn crate::engine::OwnedFlow>,
     input: Payload,
-    options: &StartOptions,
+    options: &mut StartOptions,
 ) -> Result<(SagaId, Arc<Live>), StartError> {
     let place = place(inner).await?;
     if inner.is_closed() {
@@ -180,6 +212,7 @@ pub(super) async fn start_now(
     let now = inner.clock.now();
     let id = SagaId::new_at(now);
     let owner = Some(inner.worker);
+    let span = options.saga_span(inner, definition, id);
     let first = started(definition, inner, (owner, now), input, options);
     let term = inner.lease.term();
     // A fresh id is driven by nobody; were it, the starter would be told so.
@@ -195,6 +228,7 @@ pub(super) async fn start_now(
         head: None,
         started_at: None,
         term,
+        span,
         place,
     };
     task.spawn(inner, Arc::clone(&live));
@@ -211,10 +245,16 @@ async fn place(inner: &Inner) -> Result<OwnedSemaphorePermit, StartError> {
         return Err(StartError::ShuttingDown);
     }
     let waited = inner.limits.acquire_timeout;
-    match tokio::time::timeout(waited, Arc::clone(&inner.sagas).acquire_owned()).await {
+    let since = Instant::now();
+    let place = tokio::time::timeout(waited, Arc::clone(&inner.sagas).acquire_owned()).await;
+    inner.start_waits.count(since.elapsed());
+    match place {
         Ok(Ok(place)) => Ok(place),
         Ok(Err(_)) => Err(StartError::ShuttingDown),
-        Err(_) => Err(StartError::AcquireTimeout { limit: inner.limits.sagas_max, waited }),
+        Err(_) => {
+            inner.counters.count_start_timeout();
+            Err(StartError::AcquireTimeout { limit: inner.limits.sagas_max, waited })
+        }
     }
 }
 
@@ -281,7 +321,9 @@ pub(super) fn draft<S: Saga>(
         return Err(StartError::NotRegistered { saga: definition.name.to_string() });
     }
     let payload = S::INPUT.encode(&inner.codec, input)?;
-    let (append, _) = pending(inner, SagaId::new(), definition, payload, options);
+    let mut options = options.clone();
+    options.trace_caller(inner);
+    let (append, _) = pending(inner, SagaId::new(), definition, payload, &options);
     Ok(Draft { inner: Arc::clone(inner), append, of: PhantomData })
 }
 

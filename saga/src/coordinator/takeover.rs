@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::inner::Inner;
 use super::park;
 use super::task::Task;
-use crate::engine::{Signal, Term};
+use crate::engine::{Signal, Term, saga_span};
 use crate::machine::{Event, Record, SagaStarted, SagaState, State, StuckReason, fold, owner, was_driven};
 use crate::store::{
     Append, Claim, HeadChange, SagaFilter, SagaInstance, StoreError, StoreResult, WakeUp, WakeUps,
@@ -320,7 +320,7 @@ async fn adopt_as(inner: &Arc<Inner>, owned: Owned, journal: &[Record]) {
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
             live.mailbox.send(Signal::Requests);
-            taken_up.task(owned).spawn(inner, live);
+            taken_up.task(inner, owned).spawn(inner, live);
         }
         Err(reason) => {
             let_go();
@@ -345,9 +345,11 @@ struct TakenUp {
 }
 
 impl TakenUp {
-    fn task(self, Owned { saga, term, place, .. }: Owned) -> Task {
+    fn task(self, inner: &Inner, Owned { saga, term, place, .. }: Owned) -> Task {
+        let context = inner.trace_context.as_deref();
         Task {
             id: saga,
+            span: saga_span(self.definition, saga, &self.started.labels, context),
             definition: self.definition,
             flow: self.flow,
             labels: self.started.labels,

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::inner::Inner;
 use super::live::{Live, Rest};
 use super::park;
 use super::start::StartError;
 use crate::context::SagaScope;
-use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, Tenure, Term, saga_span};
+use crate::engine::{Driver, Durable, Halt, Journal, OwnedFlow, Recording, Stop, Tenure, Term};
 use crate::machine::{Event, SagaState, State, StuckReason};
 use crate::timer::Deadlines;
 use crate::{Definition, Labels, SagaId, Timestamp};
@@ -29,6 +29,7 @@ pub(super) struct Task {
     pub(super) started_at: Option<Timestamp>,
     /// That of the lease in which it came to be owned.
     pub(super) term: Term,
+    pub(super) span: Span,
     /// Its place among the concurrent sagas, given back on every way out.
     pub(super) place: OwnedSemaphorePermit,
 }
@@ -56,19 +57,32 @@ impl Drop for Leaving {
 
 impl Task {
     pub(super) fn spawn(self, inner: &Arc<Inner>, live: Arc<Live>) {
-        let span = saga_span(self.definition, self.id);
+        live.mailbox.show(self.state.saga_state());
         let inner = Arc::clone(inner);
+        let span = self.span.clone();
         // Behind a pointer: the runtime moves a task about before it runs.
         if span.is_disabled() {
-            tokio::spawn(Box::pin(self.drive(inner, live, span)));
+            tokio::spawn(Box::pin(self.drive(inner, live)));
         } else {
-            tokio::spawn(Box::pin(self.drive(inner, live, span.clone())).instrument(span));
+            tokio::spawn(Box::pin(self.drive(inner, live)).instrument(span));
         }
     }
 
-    async fn drive(self, inner: Arc<Inner>, live: Arc<Live>, span: tracing::Span) {
-        let Self { id, definition, flow, labels, mut state, first, sequence, head, started_at, term, place } =
-            self;
+    async fn drive(self, inner: Arc<Inner>, live: Arc<Live>) {
+        let Self {
+            id,
+            definition,
+            flow,
+            labels,
+            mut state,
+            first,
+            sequence,
+            head,
+            started_at,
+            term,
+            span,
+            place,
+        } = self;
         // Dropped last: whoever waits for the drive's end finds the place free, and all told.
         let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
         let scope = SagaScope::new(id, labels, Deadlines::new(definition.steps.len()));
@@ -95,6 +109,7 @@ impl Task {
                 answered: None,
             }),
             span,
+            trace_context: inner.trace_context.as_deref(),
             wait_max: inner.limits.lease,
             tenure: Some(Tenure { lease: &inner.lease, term, is_strict: inner.committer.gathers }),
         };
@@ -137,7 +152,7 @@ async fn halted(inner: &Arc<Inner>, id: SagaId, live: &Live, halt: Halt) -> bool
             true
         }
         Halt::Recording(Recording::Fenced) => {
-            inner.counters.instruments.count_lease_loss();
+            inner.counters.count_lease_loss();
             tracing::warn!(saga.id = %id, "another worker took the saga over");
             // Or this one: its lease had run out, and it claimed its own saga. Who owns it is looked up.
             true

@@ -2,12 +2,12 @@
 
 use super::handle::OutcomeError;
 use super::inner::Inner;
+use super::standing::{Standing, within};
 use super::takeover::last_outputs;
-use crate::machine::{Event, IllegalEvent, Record, StepStatus, fold};
-use crate::observe::Health;
+use crate::machine::{Event, IllegalEvent, Record, SagaState, StepStatus, fold};
+use crate::observe::{Health, PublisherHealth};
 use crate::outcome::{Outcome, outcome};
-use crate::store::Counts;
-use crate::{ErrorCode, Payload, PayloadError, Saga, SagaId, SagaInstance, StoreError};
+use crate::{ErrorCode, Payload, PayloadError, Saga, SagaId, SagaInstance, StoreError, Timestamp};
 
 /// A saga seen from inside.
 #[derive(Debug)]
@@ -114,18 +114,53 @@ fn restored<S: Saga>(inner: &Inner, journal: &[Record]) -> Result<S::Slots, Payl
 
 pub(super) async fn health(inner: &Inner) -> Health {
     let last_heartbeat_age = inner.heartbeat_age();
-    let asked = async { Ok::<_, StoreError>((inner.store.counts().await?, inner.store.unknown().await?)) };
-    let (counts, unknown, store_error) = match asked.await {
-        Ok((counts, unknown)) => (counts, unknown, None),
-        Err(error) => (Counts::new(), Vec::new(), Some(error.to_string())),
+    let asked = async {
+        let workers = within(inner.store.workers()).await?.len();
+        let unknown = within(inner.store.unknown()).await?;
+        Ok::<_, StoreError>((Standing::of(inner).await?, workers, unknown))
     };
+    let (standing, workers, unknown, store_error) = match asked.await {
+        Ok((standing, workers, unknown)) => (standing, workers, unknown, None),
+        Err(error) => (Standing::default(), 0, Vec::new(), Some(error.to_string())),
+    };
+    let Standing { counts, oldest_active, oldest_runnable, cursors } = standing;
+    let now = inner.clock.now();
+    let age = |since: Option<Timestamp>| since.map(|since| now.since(since));
+    let mut statuses = inner.publishers.statuses();
+    let mut publishers: Vec<PublisherHealth> = cursors
+        .into_iter()
+        .map(|cursor| {
+            let own = statuses.iter().position(|status| status.name == cursor.name);
+            let status = own.map(|own| statuses.swap_remove(own));
+            PublisherHealth {
+                name: cursor.name,
+                holder: cursor.holder,
+                lag_events: cursor.behind,
+                lag: age(cursor.oldest_at),
+                dead_letters: cursor.dead_letters,
+                last_error: status.and_then(|status| status.last_error),
+            }
+        })
+        .collect();
+    // Those that have not reached the store yet.
+    publishers.extend(statuses.into_iter().map(|status| PublisherHealth {
+        name: status.name,
+        last_error: status.last_error,
+        ..PublisherHealth::default()
+    }));
+    publishers.sort_by(|one, other| one.name.cmp(&other.name));
     Health {
         is_healthy: store_error.is_none() && last_heartbeat_age < inner.limits.lease,
         store_error,
         last_heartbeat_age,
         active: inner.live.len(),
+        workers,
+        stuck: counts.get(&SagaState::Stuck).copied().unwrap_or(0),
         counts,
         unknown,
+        oldest_active_age: age(oldest_active),
+        oldest_runnable_age: age(oldest_runnable),
+        publishers,
         is_shutting_down: inner.is_closed(),
     }
 }

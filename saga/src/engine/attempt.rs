@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, SemaphorePermit};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -13,6 +13,7 @@ use super::flow::{AttemptOutcome, Flow, PlaceOf};
 use super::lease::Tenure;
 use super::mailbox::{Mailbox, Signal};
 use super::trace;
+use super::workers::Workers;
 use crate::context::Attempt;
 use crate::instruments::Stopwatch;
 use crate::machine::Task;
@@ -76,7 +77,7 @@ impl<'a> Underway<'a> {
     /// Begins an attempt as soon as `workers` has one free, and polls it once. Its timeout counts from there. Its code
     /// runs in the place of `spare`, and is the next spare one, if it ends at once.
     pub(super) fn begin(
-        (doorkeeper, workers): (Doorkeeper<'a>, Option<&'a Semaphore>),
+        (doorkeeper, workers): (Doorkeeper<'a>, Option<&'a Workers>),
         of: &AttemptOf,
         told: &Attempt<'a>,
         span: Span,

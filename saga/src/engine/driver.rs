@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tracing::Span;
 
 use super::attempt::{AttemptOf, Begun, Doorkeeper, Underway};
@@ -15,11 +14,13 @@ use super::lease::Tenure;
 use super::mailbox::{Mailbox, Signal};
 use super::running::Running;
 use super::trace::StepSpans;
+use super::workers::Workers;
 use crate::context::{Attempt, SagaScope};
 use crate::instruments::Stopwatch;
 use crate::machine::{Action, By, Event, IllegalEvent, Situation, State, Task, verdict};
 use crate::policy::Defaults;
 use crate::store::Clock;
+use crate::trace::TraceContext;
 use crate::{Definition, StepFailure, Timestamp};
 
 /// Everything that one saga needs to be driven.
@@ -29,10 +30,11 @@ pub(crate) struct Driver<'a> {
     pub(crate) flow: &'a dyn Flow,
     pub(crate) scope: &'a SagaScope,
     pub(crate) mailbox: &'a Mailbox,
-    pub(crate) workers: Option<&'a Semaphore>,
+    pub(crate) workers: Option<&'a Workers>,
     pub(crate) clock: Clock,
     pub(crate) journal: Journal<'a>,
     pub(crate) span: Span,
+    pub(crate) trace_context: Option<&'a dyn TraceContext>,
     /// A wait longer than this is spent in the store and not here.
     pub(crate) wait_max: Duration,
     /// Without one, nobody else can ever own the saga.
@@ -84,7 +86,7 @@ struct Drive<'a, 's> {
     running: Running<'a>,
     /// Where the next attempt runs: the place of one that has ended.
     spare: Option<PlaceOf<'a>>,
-    spans: StepSpans,
+    spans: StepSpans<'a>,
 }
 
 /// What ended a wait.
@@ -103,7 +105,7 @@ impl<'a> Driver<'a> {
         first: Option<Event>,
         on_recorded: impl FnOnce(),
     ) -> Result<Stop, Halt> {
-        let spans = StepSpans::new(self.span.clone());
+        let spans = StepSpans::new(self.span.clone(), self.trace_context);
         let mut drive = Drive {
             now: self.clock.at(self.scope.deadlines.origin()),
             state,
@@ -166,8 +168,7 @@ impl<'a> Driver<'a> {
                 }
                 Action::Park | Action::End => {
                     self.commit(&mut drive, Handover::Kept).await?;
-                    let state = drive.state.saga_state();
-                    drive.spans.saga().record("saga.outcome", state.as_str());
+                    drive.spans.rests(drive.state.saga_state());
                     return Ok(Stop::Rests);
                 }
             }

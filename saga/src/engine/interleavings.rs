@@ -61,6 +61,7 @@ impl QueryStore for Slow {
     fn ping(&self) -> BoxFuture<'_, StoreResult<Timestamp>> { self.memory.ping() }
     fn workers(&self) -> BoxFuture<'_, StoreResult<Vec<WorkerLease>>> { self.memory.workers() }
     fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> { self.memory.unknown() }
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> { self.memory.oldest_free() }
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> { self.memory.describe(shapes) }
     fn shape<'a>(&'a self, key: &'a DefinitionKey) -> BoxFuture<'a, StoreResult<Option<DefinitionShape>>> { self.memory.shape(key) }
 }

@@ -109,6 +109,9 @@ impl Durable<'_> {
             self.observer.observe(Observed { definition, saga, labels, started_at, sequence, at, event });
         }
         self.sequence += append.events.len() as u64;
+        if changes {
+            self.mailbox.show(state);
+        }
         self.head = Some(state);
         *events = append.events;
         events.clear();

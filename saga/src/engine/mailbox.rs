@@ -1,8 +1,10 @@
-//! How a running saga is reached from outside.
+//! How a running saga is reached from outside, and what is seen of it there.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
+
+use crate::machine::SagaState;
 
 /// What somebody wants a driver to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(crate) enum Signal {
 pub(crate) struct Mailbox {
     signals: AtomicU8,
     changed: Notify,
+    /// A [`SagaState`].
+    state: AtomicU8,
 }
 
 impl Mailbox {
@@ -42,6 +46,17 @@ impl Mailbox {
     pub(crate) fn take(&self, signal: Signal) -> bool {
         self.signals.load(Ordering::Acquire) != 0
             && self.signals.fetch_and(!(signal as u8), Ordering::AcqRel) & signal as u8 != 0
+    }
+
+    /// Shows how the saga stands, as it is recorded.
+    pub(crate) fn show(&self, state: SagaState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// What was shown last; before that, a saga is pending.
+    pub(crate) fn shown(&self) -> SagaState {
+        let state = usize::from(self.state.load(Ordering::Relaxed));
+        SagaState::ALL.get(state).copied().unwrap_or(SagaState::Pending)
     }
 
     /// Returns after a signal that came since the last return, or is not taken back yet.

@@ -13,6 +13,7 @@ mod run;
 mod running;
 mod sync;
 mod trace;
+mod workers;
 
 pub(crate) use committer::Committer;
 pub(crate) use driver::{Driver, Halt, Stop};
@@ -25,3 +26,4 @@ pub(crate) use mailbox::{Mailbox, Signal};
 pub(crate) use observer::{Observed, Observer};
 pub use run::run;
 pub(crate) use trace::saga_span;
+pub(crate) use workers::{Waits, Workers};

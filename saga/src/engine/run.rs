@@ -68,7 +68,8 @@ pub async fn run<S: Saga>(saga: &S, input: S::Input) -> Outcome<S::Output> {
         workers: None,
         clock,
         journal: Journal::Nowhere,
-        span: super::trace::saga_span(definition, id),
+        span: super::trace::saga_span(definition, id, &scope.labels, None),
+        trace_context: None,
         wait_max: Duration::MAX,
         tenure: None,
     };

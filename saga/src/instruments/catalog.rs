@@ -30,6 +30,14 @@ const fn seconds(name: &'static str, labels: &'static [&'static str], descriptio
     Metric { name, kind: Kind::Histogram, unit: Unit::Seconds, labels, description }
 }
 
+const fn gauge(name: &'static str, labels: &'static [&'static str], description: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit: Unit::Count, labels, description }
+}
+
+const fn age(name: &'static str, labels: &'static [&'static str], description: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit: Unit::Seconds, labels, description }
+}
+
 pub(super) const SAGAS_STARTED: Metric =
     counter("saga_sagas_started_total", &["definition"], "Sagas recorded.");
 pub(super) const SAGAS_ENDED: Metric =
@@ -38,20 +46,32 @@ pub(super) const SAGA_DURATION: Metric =
     seconds("saga_saga_duration_seconds", &["definition", "state"], "From a saga's record to its end.");
 pub(super) const SAGAS_STUCK: Metric =
     counter("saga_sagas_stuck_total", &["definition"], "How often a saga was parked for an operator.");
-pub(super) const SAGAS_ACTIVE: Metric = Metric {
-    name: "saga_sagas_active",
-    kind: Kind::Gauge,
-    unit: Unit::Count,
-    labels: &[],
-    description: "Sagas that this process drives now.",
-};
-pub(super) const SAGAS_UNKNOWN: Metric = Metric {
-    name: "saga_sagas_unknown",
-    kind: Kind::Gauge,
-    unit: Unit::Count,
-    labels: &[],
-    description: "Sagas of the whole store whose definition no live worker knows, looked up every 30 s; don't sum over processes.",
-};
+pub(super) const SAGAS_UNKNOWN: Metric = gauge(
+    "saga_sagas_unknown",
+    &[],
+    "Sagas of the whole store whose definition no live worker knows, looked up every 30 s; don't sum over processes.",
+);
+pub(super) const SAGAS_ACTIVE: Metric =
+    gauge("saga_sagas_active", &["state"], "Sagas that this process drives now.");
+pub(super) const START_WAIT: Metric = seconds(
+    "saga_start_wait_seconds",
+    &[],
+    "How long starts waited that found no place among the concurrent sagas free.",
+);
+pub(super) const START_TIMEOUTS: Metric =
+    counter("saga_start_timeouts_total", &[], "Starts that got no place in time, and recorded nothing.");
+pub(super) const STORE_SAGAS: Metric =
+    gauge("saga_store_sagas", &["state"], "Sagas of the whole store that have not ended.");
+pub(super) const STORE_OLDEST_ACTIVE: Metric = age(
+    "saga_store_oldest_active_age_seconds",
+    &[],
+    "Age of the store's oldest saga that has not ended and is not stuck; 0 where there is none.",
+);
+pub(super) const STORE_OLDEST_RUNNABLE: Metric = age(
+    "saga_store_oldest_runnable_age_seconds",
+    &[],
+    "How long the store's saga waits that could be driven now and is by nobody; 0 where there is none.",
+);
 pub(super) const CLAIMS: Metric =
     counter("saga_claims_total", &[], "Takeovers of sagas that were recorded earlier.");
 pub(super) const LEASE_LOSSES: Metric =
@@ -76,6 +96,8 @@ pub(super) const STEP_DURATION: Metric = seconds(
     &["definition", "step", "task"],
     "From an attempt's first poll to its end, however; without the wait for a worker.",
 );
+pub(super) const ATTEMPT_WAIT: Metric =
+    seconds("saga_attempt_wait_seconds", &[], "How long attempts waited that found no worker free.");
 pub(super) const APPENDS: Metric =
     counter("saga_appends_total", &[], "Appends handed to the store, each of one saga.");
 pub(super) const COMMITS: Metric =
@@ -89,25 +111,52 @@ pub(super) const COMMIT_APPENDS: Metric = Metric {
 };
 pub(super) const COMMIT_DURATION: Metric =
     seconds("saga_commit_duration_seconds", &[], "From a commit's beginning to the store's answer.");
+pub(super) const DELIVERIES: Metric = counter(
+    "saga_publisher_deliveries_total",
+    &["publisher", "outcome"],
+    "Events handed to a broker by this process, by what became of them.",
+);
+pub(super) const PUBLISHER_LAG: Metric = gauge(
+    "saga_publisher_lag_events",
+    &["publisher"],
+    "Events of the store behind the publisher's cursor, counted up to 10,000.",
+);
+pub(super) const PUBLISHER_LAG_AGE: Metric = age(
+    "saga_publisher_lag_seconds",
+    &["publisher"],
+    "Age of the first event behind the publisher's cursor; 0 where there is none.",
+);
+pub(super) const DEAD_LETTERS: Metric =
+    gauge("saga_publisher_dead_letters", &["publisher"], "Events that the broker refused for good.");
 
 /// All of them.
-pub(super) const ALL: [Metric; 16] = [
+pub(super) const ALL: [Metric; 26] = [
     SAGAS_STARTED,
     SAGAS_ENDED,
     SAGA_DURATION,
     SAGAS_STUCK,
     SAGAS_ACTIVE,
     SAGAS_UNKNOWN,
+    START_WAIT,
+    START_TIMEOUTS,
+    STORE_SAGAS,
+    STORE_OLDEST_ACTIVE,
+    STORE_OLDEST_RUNNABLE,
     CLAIMS,
     LEASE_LOSSES,
     STEP_ATTEMPTS,
     STEP_RETRIES,
     STEPS_DROPPED,
     STEP_DURATION,
+    ATTEMPT_WAIT,
     APPENDS,
     COMMITS,
     COMMIT_APPENDS,
     COMMIT_DURATION,
+    DELIVERIES,
+    PUBLISHER_LAG,
+    PUBLISHER_LAG_AGE,
+    DEAD_LETTERS,
 ];
 
 /// Tells the recorder what each is.

@@ -6,6 +6,8 @@
 #[cfg(feature = "metrics")]
 mod catalog;
 #[cfg(feature = "metrics")]
+mod gauges;
+#[cfg(feature = "metrics")]
 mod recorded;
 #[cfg(feature = "metrics")]
 mod steps;
@@ -13,6 +15,8 @@ mod steps;
 mod unrecorded;
 
 #[cfg(feature = "metrics")]
-pub(crate) use recorded::{ActiveSagas, Commits, Instruments, Stopwatch};
+pub(crate) use gauges::Gauges;
+#[cfg(feature = "metrics")]
+pub(crate) use recorded::{Commits, Deliveries, Instruments, Stopwatch, WaitHistogram};
 #[cfg(not(feature = "metrics"))]
-pub(crate) use unrecorded::{ActiveSagas, Commits, Instruments, Stopwatch};
+pub(crate) use unrecorded::{Commits, Deliveries, Gauges, Instruments, Stopwatch, WaitHistogram};

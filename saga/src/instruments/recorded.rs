@@ -1,6 +1,7 @@
 //! The handles of a coordinator.
 
-use std::array;
+use std::time::Duration;
+use std::{array, fmt};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use tokio::time::Instant;
@@ -17,9 +18,11 @@ pub(crate) struct Instruments {
     claims: Counter,
     lease_losses: Counter,
     unknown: Gauge,
+    start_timeouts: Counter,
 }
 
 struct DefinitionInstruments {
+    name: &'static str,
     started: Counter,
     stuck: Counter,
     /// By [`SagaState`]; `None` for those that are no end.
@@ -45,6 +48,7 @@ impl Instruments {
             claims: counter!(catalog::CLAIMS.name),
             lease_losses: counter!(catalog::LEASE_LOSSES.name),
             unknown: gauge!(catalog::SAGAS_UNKNOWN.name),
+            start_timeouts: counter!(catalog::START_TIMEOUTS.name),
         }
     }
 
@@ -62,6 +66,28 @@ impl Instruments {
         }
     }
 
+    /// Counts an event of a saga that cannot be driven: of a definition that may be known by its name alone, or not at
+    /// all.
+    pub(crate) fn count_undriven(&self, definition: &str, times: (Timestamp, Timestamp), event: &Event) {
+        if let Some((_, of)) = self.definitions.iter().find(|(_, of)| of.name == definition) {
+            return of.count(times, event);
+        }
+        // As seldom as a deploy leaves sagas behind: a look-up by name is good enough.
+        let definition = definition.to_owned();
+        match event {
+            Event::Stuck { .. } => {
+                counter!(catalog::SAGAS_STUCK.name, "definition" => definition).increment(1);
+            }
+            Event::Ended { state, .. } => {
+                let labels = [("definition", definition), ("state", state.as_str().to_owned())];
+                counter!(catalog::SAGAS_ENDED.name, &labels).increment(1);
+                let took = times.1.since(times.0).as_secs_f64();
+                histogram!(catalog::SAGA_DURATION.name, &labels).record(took);
+            }
+            _ => {}
+        }
+    }
+
     pub(crate) fn count_claim(&self) {
         self.claims.increment(1);
     }
@@ -73,6 +99,10 @@ impl Instruments {
     pub(crate) fn set_unknown(&self, sagas: u64) {
         #[expect(clippy::cast_precision_loss, reason = "nobody has so many sagas")]
         self.unknown.set(sagas as f64);
+    }
+
+    pub(crate) fn count_start_timeout(&self) {
+        self.start_timeouts.increment(1);
     }
 
     pub(crate) fn attempt_took(
@@ -112,6 +142,7 @@ impl DefinitionInstruments {
             ends[state as usize] = end(state);
         }
         Self {
+            name,
             started: counter!(catalog::SAGAS_STARTED.name, "definition" => name),
             stuck: counter!(catalog::SAGAS_STUCK.name, "definition" => name),
             ends,
@@ -172,20 +203,65 @@ impl DefinitionInstruments {
     }
 }
 
-/// The gauge of the sagas that are driven. Counted up and down, so that the coordinators of a process add up.
-pub(crate) struct ActiveSagas(Gauge);
+/// A histogram of waits.
+#[derive(Clone)]
+pub(crate) struct WaitHistogram(Histogram);
 
-impl ActiveSagas {
-    pub(crate) fn new() -> Self {
-        Self(gauge!(catalog::SAGAS_ACTIVE.name))
+impl WaitHistogram {
+    pub(crate) fn of_starts() -> Self {
+        Self(histogram!(catalog::START_WAIT.name))
     }
 
-    pub(crate) fn entered(&self) {
-        self.0.increment(1);
+    pub(crate) fn of_attempts() -> Self {
+        Self(histogram!(catalog::ATTEMPT_WAIT.name))
     }
 
-    pub(crate) fn left(&self) {
-        self.0.decrement(1);
+    pub(crate) fn record(&self, wait: Duration) {
+        self.0.record(wait.as_secs_f64());
+    }
+}
+
+impl Default for WaitHistogram {
+    fn default() -> Self {
+        Self(Histogram::noop())
+    }
+}
+
+impl fmt::Debug for WaitHistogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WaitHistogram")
+    }
+}
+
+/// What a publisher of this process hands over.
+pub(crate) struct Deliveries {
+    taken: Counter,
+    refused: Counter,
+    put_off: Counter,
+}
+
+impl Deliveries {
+    pub(crate) fn new(publisher: &str) -> Self {
+        let outcome = |outcome: &'static str| counter!(catalog::DELIVERIES.name, "publisher" => publisher.to_owned(), "outcome" => outcome);
+        Self { taken: outcome("taken"), refused: outcome("refused"), put_off: outcome("put_off") }
+    }
+
+    pub(crate) fn taken(&self) {
+        self.taken.increment(1);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.increment(1);
+    }
+
+    pub(crate) fn put_off(&self) {
+        self.put_off.increment(1);
+    }
+}
+
+impl fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deliveries")
     }
 }
 

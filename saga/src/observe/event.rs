@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::EventType;
 use crate::engine::Observed;
 use crate::machine::{Event, Record};
+use crate::trace::TRACE_LABEL;
 use crate::{Definition, Labels, SagaId, Timestamp};
 
 /// Something that happened to a saga, after the store took it.
@@ -34,9 +35,6 @@ pub struct SagaEvent {
     /// What happened, as the journal has it.
     pub event: Event,
 }
-
-/// The label under which a starter may leave its trace, as the header of this name carries it (W3C Trace Context).
-const TRACE_LABEL: &str = "traceparent";
 
 impl SagaEvent {
     /// The JSON Schema of a serialized event: `event.schema.json`.
@@ -116,7 +114,7 @@ impl SagaEvent {
         }
     }
 
-    /// The trace of the saga's starter, where it left one in the label `traceparent`.
+    /// The trace of the saga's starter, where one is kept: the label [`TRACE_LABEL`].
     #[must_use]
     pub fn trace(&self) -> Option<&str> {
         self.labels.get(TRACE_LABEL).map(String::as_str)

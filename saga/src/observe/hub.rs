@@ -10,9 +10,12 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use super::event::Subject;
 use super::filter::Seen;
 use super::{EventFilter, SagaEvent};
+use crate::SagaId;
 use crate::engine::Observed;
+use crate::machine::Record;
 
 /// How many events wait for a subscriber at most.
 const BACKLOG_MAX: usize = 1_024;
@@ -48,15 +51,31 @@ impl Hub {
     }
 
     pub(crate) fn send(&self, observed: Observed<'_>) {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return;
+        if self.has_subscribers() {
+            self.send_to_those(&Seen::from(&observed), || SagaEvent::new(observed));
         }
-        let seen = Seen::from(&observed);
+    }
+
+    /// Sends an entry of a saga that nobody drives.
+    pub(crate) fn send_record(&self, saga: SagaId, record: Record, of: &Subject) {
+        if self.has_subscribers() {
+            let event = SagaEvent::of_record(saga, record, of);
+            let seen = Seen { saga, definition: &of.definition, labels: &of.labels, event: &event.event };
+            self.send_to_those(&seen, || event.clone());
+        }
+    }
+
+    fn has_subscribers(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Sends an event to those who want what is seen.
+    fn send_to_those(&self, seen: &Seen<'_>, event: impl Fn() -> SagaEvent) {
         let mut subscribers = lock(&self.subscribers);
         subscribers.retain(|subscriber| {
             let Some(subscriber) = subscriber.upgrade() else { return false };
-            if subscriber.filter.matches(&seen) {
-                subscriber.push(SagaEvent::new(observed));
+            if subscriber.filter.matches(seen) {
+                subscriber.push(event());
             }
             true
         });

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::FailureKind;
 use crate::engine::Observed;
 use crate::instruments::Instruments;
 use crate::machine::{Event, SagaState, Then};
+use crate::{FailureKind, Timestamp};
 
 /// What a coordinator counted since it was built. Only its own work: other processes have their own.
 ///
@@ -34,11 +34,26 @@ pub struct Metrics {
     pub sagas_active: u64,
     /// Sagas of the whole store that no live worker knows, as of the last look; there is one every 30 s.
     pub sagas_unknown: u64,
+    /// Of those, the ones that wait for their start, or for their first record.
+    pub sagas_pending: u64,
+    /// Of those, the ones that go forward.
+    pub sagas_running: u64,
+    /// Of those, the ones that go back.
+    pub sagas_compensating: u64,
+    /// Starts that found no place among the concurrent sagas free, and waited.
+    pub start_waits: u64,
+    /// How long they waited, added up.
+    #[serde(rename = "start_wait_total_seconds", serialize_with = "as_seconds")]
+    pub start_wait_total: Duration,
+    /// Starts that got no place in time, and recorded nothing.
+    pub start_timeouts: u64,
     /// The time from record to end of all sagas that ended, added up.
     #[serde(rename = "saga_duration_total_seconds", serialize_with = "as_seconds")]
     pub saga_duration_total: Duration,
     /// Takeovers of sagas that were recorded earlier.
     pub claims: u64,
+    /// Drives that stopped because the saga had another owner.
+    pub lease_losses: u64,
     /// Steps done.
     pub steps_completed: u64,
     /// Attempts that failed for now.
@@ -55,6 +70,11 @@ pub struct Metrics {
     pub steps_compensated: u64,
     /// Attempts to undo that failed.
     pub undo_attempts_failed: u64,
+    /// Attempts that found no worker free, and waited.
+    pub attempt_waits: u64,
+    /// How long they waited, added up.
+    #[serde(rename = "attempt_wait_total_seconds", serialize_with = "as_seconds")]
+    pub attempt_wait_total: Duration,
     /// Appends handed to the store, each of one saga.
     pub appends: u64,
     /// Durable commits, each of one batch of appends.
@@ -75,9 +95,25 @@ impl Metrics {
     /// The mean time from record to end; zero before the first end.
     #[must_use]
     pub fn saga_duration_mean(&self) -> Duration {
-        u32::try_from(self.sagas_ended().max(1))
-            .map_or(Duration::ZERO, |ended| self.saga_duration_total / ended)
+        mean(self.saga_duration_total, self.sagas_ended())
     }
+
+    /// The mean wait of the starts that waited; zero before the first.
+    #[must_use]
+    pub fn start_wait_mean(&self) -> Duration {
+        mean(self.start_wait_total, self.start_waits)
+    }
+
+    /// The mean wait of the attempts that waited; zero before the first.
+    #[must_use]
+    pub fn attempt_wait_mean(&self) -> Duration {
+        mean(self.attempt_wait_total, self.attempt_waits)
+    }
+}
+
+fn mean(total: Duration, count: u64) -> Duration {
+    let micros = total.as_micros().checked_div(u128::from(count)).unwrap_or(0);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 /// The counters behind [`Metrics`], and those of the recorder.
@@ -89,6 +125,8 @@ pub(crate) struct Counters {
     unknown: AtomicU64,
     duration_micros: AtomicU64,
     claims: AtomicU64,
+    lease_losses: AtomicU64,
+    start_timeouts: AtomicU64,
     steps_completed: AtomicU64,
     attempts: [AtomicU64; 4],
     retries: AtomicU64,
@@ -106,6 +144,8 @@ impl Counters {
             unknown: AtomicU64::default(),
             duration_micros: AtomicU64::default(),
             claims: AtomicU64::default(),
+            lease_losses: AtomicU64::default(),
+            start_timeouts: AtomicU64::default(),
             steps_completed: AtomicU64::default(),
             attempts: Default::default(),
             retries: AtomicU64::default(),
@@ -115,8 +155,19 @@ impl Counters {
     }
 
     pub(crate) fn count(&self, observed: &Observed<'_>) {
-        self.instruments.count(observed.definition, (observed.started_at, observed.at), observed.event);
-        match observed.event {
+        let times = (observed.started_at, observed.at);
+        self.instruments.count(observed.definition, times, observed.event);
+        self.add_up(times, observed.event);
+    }
+
+    /// Counts an event of a saga that cannot be driven.
+    pub(crate) fn count_undriven(&self, definition: &str, times: (Timestamp, Timestamp), event: &Event) {
+        self.instruments.count_undriven(definition, times, event);
+        self.add_up(times, event);
+    }
+
+    fn add_up(&self, (started_at, at): (Timestamp, Timestamp), event: &Event) {
+        match event {
             Event::SagaStarted(_) => add(&self.started, 1),
             Event::Claimed { .. } => add(&self.claims, 1),
             Event::StepCompleted { .. } => add(&self.steps_completed, 1),
@@ -133,7 +184,7 @@ impl Counters {
             Event::Stuck { .. } => add(&self.stuck, 1),
             Event::Ended { state, .. } => {
                 add(&self.ended[*state as usize], 1);
-                let micros = observed.at.since(observed.started_at).as_micros();
+                let micros = at.since(started_at).as_micros();
                 add(&self.duration_micros, u64::try_from(micros).unwrap_or(u64::MAX));
             }
             _ => {}
@@ -150,6 +201,16 @@ impl Counters {
     pub(crate) fn set_unknown(&self, sagas: u64) {
         self.unknown.store(sagas, Ordering::Relaxed);
         self.instruments.set_unknown(sagas);
+    }
+
+    pub(crate) fn count_lease_loss(&self) {
+        add(&self.lease_losses, 1);
+        self.instruments.count_lease_loss();
+    }
+
+    pub(crate) fn count_start_timeout(&self) {
+        add(&self.start_timeouts, 1);
+        self.instruments.count_start_timeout();
     }
 
     fn count_retry(&self, then: Then) {
@@ -172,6 +233,8 @@ impl Counters {
             sagas_unknown: get(&self.unknown),
             saga_duration_total: Duration::from_micros(get(&self.duration_micros)),
             claims: get(&self.claims),
+            lease_losses: get(&self.lease_losses),
+            start_timeouts: get(&self.start_timeouts),
             steps_completed: get(&self.steps_completed),
             attempts_transient: attempts(FailureKind::Transient),
             attempts_permanent: attempts(FailureKind::Permanent),

@@ -11,10 +11,11 @@ mod metrics;
 mod publish;
 
 pub use event::SagaEvent;
+pub(crate) use event::Subject;
 pub use filter::EventFilter;
 pub(crate) use handler::Handler;
 pub use handler::HandlerStatus;
-pub use health::Health;
+pub use health::{Health, PublisherHealth};
 pub(crate) use hub::Hub;
 pub use hub::{Missed, Subscription};
 pub use kind::{EventType, ParseEventTypeError};

@@ -151,6 +151,10 @@ pub trait QueryStore: Send + Sync + 'static {
     /// at so many of each alone, those that have waited longest.
     fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>>;
 
+    /// Since when the saga waits that is free and waits longest, of whichever definition; `None` where none is free, in
+    /// the sense of [`claim`](JournalStore::claim).
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>>;
+
     /// Keeps the shapes of definitions, each under its key, in place of one that was there: so tools read journals
     /// without their code. They are kept for good.
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>>;

@@ -51,8 +51,8 @@ impl OutboxStore for FaultyStore {
     }
 
     fn cursors(&self) -> BoxFuture<'_, StoreResult<Vec<CursorStatus>>> {
-        let call = ("read the cursors".to_owned(), Access::Read);
-        Box::pin(self.pass(call, inside!(self, OutboxStore::cursors), |_| true))
+        // Asked by those who just look on, and so not counted.
+        Box::pin(self.let_through(inside!(self, OutboxStore::cursors)))
     }
 
     fn remove_cursor<'a>(&'a self, name: &'a str) -> BoxFuture<'a, StoreResult<bool>> {

@@ -99,7 +99,7 @@ impl FaultyStore {
     }
 
     /// A call that is not counted.
-    async fn let_through<'a, T>(
+    pub(super) async fn let_through<'a, T>(
         &self,
         call: impl FnOnce() -> BoxFuture<'a, StoreResult<T>> + Send,
     ) -> StoreResult<T> {
@@ -273,6 +273,10 @@ impl QueryStore for FaultyStore {
 
     fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
         Box::pin(self.let_through(|| self.inner.unknown()))
+    }
+
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        Box::pin(self.let_through(|| self.inner.oldest_free()))
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -130,20 +130,31 @@ async fn a_saga_is_traced_as_saga_step_and_attempt_with_their_outcomes() {
     drop(subscribed);
 
     let id = handle.id();
+    let failed = |step: &str, attempt: u32, (outcome, kind, code, message): (&str, &str, &str, &str)| {
+        format!(
+            "    attempt error.type={kind} otel.name=attempt {step} otel.status_code=ERROR \
+             otel.status_description={message} saga.attempt={attempt}{code} saga.outcome={outcome} saga.step={step}"
+        )
+    };
+    let busy = ("transient", "StepError", "", "busy");
+    let panicked = ("in_doubt", "saga::Panic", " saga.error.code=SAGA", "the step panicked: ");
     let expected = [
-        format!("saga saga.definition=journey saga.id={id} saga.outcome=failed saga.version=1"),
-        "  step step=flight task=execute".to_owned(),
-        "    attempt attempt=1 outcome=ok step=flight".to_owned(),
-        "  step step=room task=execute".to_owned(),
-        "    attempt attempt=1 outcome=transient step=room".to_owned(),
-        "    attempt attempt=2 outcome=ok step=room".to_owned(),
-        "  step step=car task=execute".to_owned(),
-        "    attempt attempt=1 outcome=in doubt step=car".to_owned(),
-        "    attempt attempt=2 outcome=in doubt step=car".to_owned(),
-        "  step step=room task=compensate".to_owned(),
-        "    attempt attempt=1 outcome=ok step=room".to_owned(),
-        "  step step=flight task=compensate".to_owned(),
-        "    attempt attempt=1 outcome=ok step=flight".to_owned(),
+        format!(
+            "saga otel.name=saga journey otel.status_code=ERROR saga.definition=journey saga.id={id} \
+             saga.outcome=failed saga.version=1"
+        ),
+        "  step otel.name=execute flight saga.step=flight saga.task=execute".to_owned(),
+        "    attempt otel.name=attempt flight saga.attempt=1 saga.outcome=ok saga.step=flight".to_owned(),
+        "  step otel.name=execute room saga.step=room saga.task=execute".to_owned(),
+        failed("room", 1, busy),
+        "    attempt otel.name=attempt room saga.attempt=2 saga.outcome=ok saga.step=room".to_owned(),
+        "  step otel.name=execute car saga.step=car saga.task=execute".to_owned(),
+        failed("car", 1, panicked),
+        failed("car", 2, panicked),
+        "  step otel.name=compensate room saga.step=room saga.task=compensate".to_owned(),
+        "    attempt otel.name=attempt room saga.attempt=1 saga.outcome=ok saga.step=room".to_owned(),
+        "  step otel.name=compensate flight saga.step=flight saga.task=compensate".to_owned(),
+        "    attempt otel.name=attempt flight saga.attempt=1 saga.outcome=ok saga.step=flight".to_owned(),
     ];
     assert_eq!(tracer.tree(None, 0), expected);
     for span in tracer.spans.lock().unwrap().values() {

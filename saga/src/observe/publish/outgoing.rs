@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::observe::{EventType, SagaEvent};
 use crate::store::BoxFuture;
 use crate::store::outbox::{DeadLetter, RefusedEvent};
+use crate::trace::TRACE_LABEL;
 use crate::{Labels, SagaId};
 
 /// A way to a broker.
@@ -122,7 +123,7 @@ impl OutgoingEvent {
             sequence: read.sequence,
             event_type: read.event_type,
             definition: read.definition,
-            trace: read.labels.remove("traceparent"),
+            trace: read.labels.remove(TRACE_LABEL),
             json: letter.event.clone(),
             position: letter.position,
         })

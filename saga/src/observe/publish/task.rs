@@ -19,6 +19,7 @@ use super::subjects::{Known, Subjects};
 use super::window::Window;
 use super::{Delivery, OutgoingEvent, Publisher};
 use crate::WorkerId;
+use crate::instruments::Deliveries;
 use crate::machine::Event;
 use crate::observe::EventFilter;
 use crate::observe::event::SagaEvent;
@@ -63,8 +64,9 @@ pub struct PublisherStatus {
 /// What is told to the task, and what it tells.
 #[derive(Debug)]
 pub(crate) struct Publishing {
-    name: String,
+    pub(crate) name: String,
     is_leading: AtomicBool,
+    deliveries: Deliveries,
     published: AtomicU64,
     refused: AtomicU64,
     put_off: AtomicU64,
@@ -76,6 +78,7 @@ pub(crate) struct Publishing {
 impl Publishing {
     pub(crate) fn new(name: String) -> Arc<Self> {
         Arc::new(Self {
+            deliveries: Deliveries::new(&name),
             name,
             is_leading: AtomicBool::new(false),
             published: AtomicU64::new(0),
@@ -104,9 +107,18 @@ impl Publishing {
 
     fn count(&self, delivery: &Delivery) {
         let counter = match delivery {
-            Delivery::Taken => &self.published,
-            Delivery::Later { .. } => &self.put_off,
-            Delivery::Refused { .. } => &self.refused,
+            Delivery::Taken => {
+                self.deliveries.taken();
+                &self.published
+            }
+            Delivery::Later { .. } => {
+                self.deliveries.put_off();
+                &self.put_off
+            }
+            Delivery::Refused { .. } => {
+                self.deliveries.refused();
+                &self.refused
+            }
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -200,6 +200,18 @@ impl MemoryStore {
 
     /// Sagas that looked free, those that wait longest first.
     fn find_free(&self, claim: &Claim) -> Vec<SagaId> {
+        let mut free = Vec::new();
+        self.each_free(|saga, entry| {
+            if entry.is_known(claim) {
+                free.push((entry.waits_since(), saga));
+            }
+        });
+        free.sort_unstable();
+        free.truncate(claim.limit);
+        free.into_iter().map(|(_, saga)| saga).collect()
+    }
+
+    fn each_free(&self, mut see: impl FnMut(SagaId, &Entry)) {
         let now = self.clock.now();
         let alive: HashSet<WorkerId> = lock(&self.leases)
             .iter()
@@ -207,17 +219,13 @@ impl MemoryStore {
             .map(|(worker, _)| *worker)
             .collect();
         let is_dead = |owner: WorkerId| !alive.contains(&owner);
-        let mut free = Vec::new();
         for shard in self.each_shard() {
             for (saga, entry) in shard.candidates(is_dead) {
-                if entry.is_free(now, is_dead) && entry.is_known(claim) {
-                    free.push((entry.waits_since(), saga));
+                if entry.is_free(now, is_dead) {
+                    see(saga, entry);
                 }
             }
         }
-        free.sort_unstable();
-        free.truncate(claim.limit);
-        free.into_iter().map(|(_, saga)| saga).collect()
     }
 
     /// Gives to the claimant those of `found` that are free still. Each is looked at again under its lock, and so is
@@ -483,6 +491,15 @@ impl QueryStore for MemoryStore {
 
     fn unknown(&self) -> BoxFuture<'_, StoreResult<Vec<UnknownDefinition>>> {
         ready(self.unknown_now())
+    }
+
+    fn oldest_free(&self) -> BoxFuture<'_, StoreResult<Option<Timestamp>>> {
+        let mut oldest: Option<Timestamp> = None;
+        self.each_free(|_, entry| {
+            let since = entry.waits_since();
+            oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+        });
+        ready(oldest)
     }
 
     fn describe<'a>(&'a self, shapes: &'a [DefinitionShape]) -> BoxFuture<'a, StoreResult<()>> {

@@ -139,6 +139,7 @@ macro_rules! __store_laws {
             workers_are_those_whose_lease_runs
             a_definition_is_unknown_until_a_live_worker_knows_it
             an_unknown_saga_counts_until_it_ends_and_while_no_live_worker_owns_it
+            the_oldest_free_saga_is_the_one_that_a_claim_takes_first
             odd_labels_and_keys_are_told_apart
             a_cursor_is_held_by_one_worker_at_a_time
             a_cursor_whose_lease_ran_out_goes_to_another

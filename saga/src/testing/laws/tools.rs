@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::worker;
+use super::sample::{claim, ended, instance, later, new, now, worker};
+use crate::machine::SagaState;
+use crate::policy::hours;
 use crate::store::{Beat, DefinitionKey, Store};
-use crate::{Definition, DefinitionShape, StepDefinition, StepKind, WorkerId};
+use crate::{Definition, DefinitionShape, StepDefinition, StepKind, Timestamp, WorkerId};
 
 fn shape(name: &str, version: u32, step: &'static str) -> DefinitionShape {
     let steps = vec![StepDefinition::new(step, StepKind::Compensatable)];
@@ -63,4 +65,33 @@ pub async fn workers_are_those_whose_lease_runs(store: Arc<dyn Store>) {
     assert!(leases.iter().all(|lease| lease.leased_until > now), "{leases:?} at {now}");
     store.retire(first).await.expect("the lease is ended");
     assert_eq!(alive().await, [second]);
+}
+
+/// Whatever is free counts, whoever could drive it, and nothing else: the saga that the next claim of one would take.
+pub async fn the_oldest_free_saga_is_the_one_that_a_claim_takes_first(store: Arc<dyn Store>) {
+    let oldest = async || store.oldest_free().await.expect("the sagas are read");
+    let alive = worker(&store).await;
+    new().owner(alive).create(&store).await;
+    new().wake_at(now(&store).await.saturating_add(hours(1))).create(&store).await;
+    let stuck = new().state(SagaState::Stuck).create(&store).await;
+    ended(&store, new(), SagaState::Completed).await;
+    assert_eq!(oldest().await, None);
+
+    // Since when each waits: a wake-up time, its last change, or what its dead owner left.
+    let long_ago = Timestamp::from_micros(1_000_000);
+    let woken = new().definition("unheard of").wake_at(long_ago).create(&store).await;
+    let left = new().owner(WorkerId::new()).create(&store).await;
+    later(&store).await;
+    let last = new().create(&store).await;
+    for expected in [woken, left, last] {
+        let since = oldest().await;
+        let instance = instance(&store, expected).await;
+        assert_eq!(since, Some(instance.wake_at.unwrap_or(instance.updated_at)));
+        assert_eq!(claim(&store, alive, 1).await, [expected]);
+    }
+    assert_eq!(oldest().await, None);
+    let retry = crate::machine::Request::Retry;
+    store.request(stuck, &retry).await.expect("the request is taken");
+    assert_eq!(oldest().await, Some(instance(&store, stuck).await.updated_at));
+    assert_eq!(claim(&store, alive, 1).await, [stuck]);
 }

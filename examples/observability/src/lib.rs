@@ -1,0 +1,1 @@
+//! What the example `observability` needs: see `examples/observability.rs`.
