@@ -140,11 +140,12 @@ impl<'a> Driver<'a> {
                     self.draft(&mut drive, event)?;
                 }
                 Action::Attempt { step, number, task } => {
-                    let of = AttemptOf { step, task, number, since: Stopwatch::start() };
-                    self.draft_start(&mut drive, &of)?;
+                    self.draft_start(&mut drive, (step, task, number))?;
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
                     }
+                    // The commit of its start may have taken a while.
+                    let of = AttemptOf { step, task, number, since: Stopwatch::start() };
                     poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
                 }
                 Action::Wait { until } => {
@@ -182,12 +183,16 @@ impl<'a> Driver<'a> {
     }
 
     /// The record of a start, where one is kept.
-    fn draft_start(&self, drive: &mut Drive<'a, '_>, of: &AttemptOf) -> Result<(), IllegalEvent> {
-        let is_recorded = of.task == Task::Execute
-            && self.definition.steps[of.step].at_most_once
+    fn draft_start(
+        &self,
+        drive: &mut Drive<'a, '_>,
+        (step, task, attempt): (usize, Task, u32),
+    ) -> Result<(), IllegalEvent> {
+        let is_recorded = task == Task::Execute
+            && self.definition.steps[step].at_most_once
             && matches!(self.journal, Journal::Durable(_));
         if is_recorded {
-            self.draft(drive, Event::StepStarted { step: of.step, attempt: of.number })?;
+            self.draft(drive, Event::StepStarted { step, attempt })?;
         }
         Ok(())
     }
@@ -199,8 +204,6 @@ impl<'a> Driver<'a> {
         of: &AttemptOf,
         cx: &mut Context<'_>,
     ) -> Result<(), IllegalEvent> {
-        // The commit of its start may have taken a while.
-        let of = &AttemptOf { since: Stopwatch::start(), ..*of };
         let step = &self.definition.steps[of.step];
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),
