@@ -43,6 +43,19 @@ struct Leaving {
     is_orphan: bool,
 }
 
+impl Leaving {
+    fn of(id: SagaId, inner: &Arc<Inner>, live: &Arc<Live>) -> Self {
+        Self { inner: Arc::clone(inner), live: Arc::clone(live), id, is_orphan: true }
+    }
+
+    /// The place is free, and the saga out of the live ones, before anybody hears of the end.
+    fn rests(&self, rest: Rest, place: OwnedSemaphorePermit) {
+        self.inner.live.leave(self.id, &self.live);
+        drop(place);
+        self.live.set_rest(rest);
+    }
+}
+
 impl Drop for Leaving {
     fn drop(&mut self) {
         self.inner.live.leave(self.id, &self.live);
@@ -62,13 +75,31 @@ impl Task {
         let span = self.span.clone();
         // Behind a pointer: the runtime moves a task about before it runs.
         if span.is_disabled() {
-            tokio::spawn(Box::pin(self.drive(inner, live)));
+            tokio::spawn(Box::pin(self.driven(inner, live)));
         } else {
-            tokio::spawn(Box::pin(self.drive(inner, live)).instrument(span));
+            tokio::spawn(Box::pin(self.traced(inner, live, span)));
         }
     }
 
-    async fn drive(self, inner: Arc<Inner>, live: Arc<Live>) {
+    async fn driven(self, inner: Arc<Inner>, live: Arc<Live>) {
+        let mut leaving = Leaving::of(self.id, &inner, &live);
+        let (rest, place) = self.drive(&inner, &live, &mut leaving.is_orphan).await;
+        leaving.rests(rest, place);
+    }
+
+    /// Inside its span, which is closed before anybody hears of the end: whoever waits for that finds the trace whole.
+    async fn traced(self, inner: Arc<Inner>, live: Arc<Live>, span: Span) {
+        let mut leaving = Leaving::of(self.id, &inner, &live);
+        let (rest, place) = self.drive(&inner, &live, &mut leaving.is_orphan).instrument(span).await;
+        leaving.rests(rest, place);
+    }
+
+    async fn drive(
+        self,
+        inner: &Arc<Inner>,
+        live: &Arc<Live>,
+        is_orphan: &mut bool,
+    ) -> (Rest, OwnedSemaphorePermit) {
         let Self {
             id,
             definition,
@@ -83,8 +114,6 @@ impl Task {
             span,
             place,
         } = self;
-        // Dropped last: whoever waits for the drive's end finds the place free, and all told.
-        let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
         let scope = SagaScope::new(id, labels, Deadlines::new(definition.steps.len()));
         let mut driver = Driver {
             definition,
@@ -117,25 +146,22 @@ impl Task {
         drop(driver);
         let rest = match stop {
             Ok(Stop::Rests) => {
-                leaving.is_orphan = false;
+                *is_orphan = false;
                 let output =
                     (state.saga_state() == SagaState::Completed).then(|| flow.into_output()).flatten();
                 Rest::Known(Box::new(state), Mutex::new(output))
             }
             Ok(Stop::Released(until)) => {
-                leaving.is_orphan = false;
+                *is_orphan = false;
                 inner.wake_at(until);
                 Rest::HandedOver
             }
             Err(halt) => {
-                leaving.is_orphan = halted(&inner, id, &live, halt).await;
+                *is_orphan = halted(inner, id, live, halt).await;
                 Rest::HandedOver
             }
         };
-        // The place is free, and the saga out of the live ones, before anybody hears of the end.
-        inner.live.leave(id, &live);
-        drop(place);
-        live.set_rest(rest);
+        (rest, place)
     }
 }
 

@@ -143,6 +143,7 @@ impl Committer {
             }
         };
         self.was_shared.store(!followers.is_empty(), Ordering::Relaxed);
+        self.instruments.gathered(followers.len() + 1);
         if followers.is_empty() {
             let answer = self.write_one(&own).await;
             drop(lead);
@@ -283,6 +284,7 @@ mod tests {
         let next = tokio::time::timeout(Duration::from_secs(1), batching.append(append())).await;
         assert!(next.is_ok(), "nobody writes any more");
     }
+
     #[test]
     fn the_next_batch_begins_before_the_last_is_through_once_it_is_as_large() {
         let mut queue = Queue { batches: 1, appends: 3, ..Queue::default() };
@@ -305,5 +307,38 @@ mod tests {
         assert!(!takes_a_leader_with(2, 1), "one batch at a time");
         queue.is_led = true;
         assert!(!queue.takes_a_leader(2), "whoever leads takes all");
+    }
+
+    #[cfg(feature = "metrics")]
+    #[test]
+    fn the_size_of_each_commit_is_told_to_the_recorder() {
+        use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+        let recorder = DebuggingRecorder::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            let batching = Committer { gathers: true, ..Committer::new(Arc::new(MemoryStore::new())) };
+            let append = || Append {
+                saga: SagaId::new(),
+                expected: 1,
+                events: Vec::new(),
+                head: None,
+                answered: None,
+            };
+            runtime.block_on(async {
+                _ = batching.append(append()).await;
+                // Somebody writes, two wait, and the first of them writes for both.
+                batching.queue().is_led = true;
+                let (mut one, mut other) = (pin!(batching.append(append())), pin!(batching.append(append())));
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(one.as_mut().poll(&mut cx).is_pending() && other.as_mut().poll(&mut cx).is_pending());
+                drop(Lead { committer: &batching, batch: None });
+                _ = one.await;
+                _ = other.await;
+            });
+        });
+        let heard = recorder.snapshotter().snapshot().into_vec();
+        let sizes = heard.into_iter().find(|(key, ..)| key.key().name() == "saga_commit_appends").unwrap().3;
+        assert_eq!(sizes, DebugValue::Histogram(vec![1.0.into(), 2.0.into()]));
     }
 }

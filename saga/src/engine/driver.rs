@@ -145,9 +145,8 @@ impl<'a> Driver<'a> {
                     self.draft(&mut drive, event)?;
                 }
                 Action::Attempt { step, number, task } => {
-                    let of = AttemptOf { step, task, number, since: Stopwatch::start() };
                     // What is recorded as begun is in doubt, also where it then does not begin.
-                    if self.is_recorded_at_start(&of)
+                    if self.is_recorded_at_start(step, task)
                         && (self.holds(drive.now) || Box::pin(self.regain()).await)
                     {
                         self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
@@ -158,6 +157,8 @@ impl<'a> Driver<'a> {
                     if !self.holds(drive.now) && !Box::pin(self.regain()).await {
                         return Err(Halt::Unleased);
                     }
+                    // The commit of its start may have taken a while.
+                    let of = AttemptOf { step, task, number, since: Stopwatch::start() };
                     poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
                 }
                 Action::Wait { until } => {
@@ -195,9 +196,9 @@ impl<'a> Driver<'a> {
     }
 
     /// Whether a start is recorded before it happens.
-    fn is_recorded_at_start(&self, of: &AttemptOf) -> bool {
-        of.task == Task::Execute
-            && self.definition.steps[of.step].at_most_once
+    fn is_recorded_at_start(&self, step: usize, task: Task) -> bool {
+        task == Task::Execute
+            && self.definition.steps[step].at_most_once
             && matches!(self.journal, Journal::Durable(_))
     }
 
@@ -225,8 +226,6 @@ impl<'a> Driver<'a> {
         of: &AttemptOf,
         cx: &mut Context<'_>,
     ) -> Result<(), IllegalEvent> {
-        // The commit of its start may have taken a while.
-        let of = &AttemptOf { since: Stopwatch::start(), ..*of };
         let step = &self.definition.steps[of.step];
         let timeout = match of.task {
             Task::Execute | Task::Verify => self.defaults.step_timeout(step),

@@ -107,7 +107,7 @@ pub(super) const COMMIT_APPENDS: Metric = Metric {
     kind: Kind::Histogram,
     unit: Unit::Count,
     labels: &[],
-    description: "How many appends share a commit.",
+    description: "How many appends share a commit, in stores that gather them.",
 };
 pub(super) const COMMIT_DURATION: Metric =
     seconds("saga_commit_duration_seconds", &[], "From a commit's beginning to the store's answer.");

@@ -283,12 +283,16 @@ impl Commits {
         }
     }
 
+    /// How many appends share a commit, in a store that gathers them.
+    pub(crate) fn gathered(&self, appends: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a batch is far smaller")]
+        self.size.record(appends as f64);
+    }
+
     /// Counts a commit of so many appends, and takes its time.
     pub(crate) async fn timed<F: Future>(&self, appends: usize, write: F) -> F::Output {
         self.appends.increment(appends as u64);
         self.total.increment(1);
-        #[expect(clippy::cast_precision_loss, reason = "a batch is far smaller")]
-        self.size.record(appends as f64);
         let since = Stopwatch::start();
         let answer = write.await;
         self.duration.record(since.seconds());

@@ -29,7 +29,8 @@ pub(crate) struct Hub {
 
 #[derive(Debug)]
 struct Subscriber {
-    filter: EventFilter,
+    /// `None` where all events are wanted.
+    filter: Option<EventFilter>,
     backlog: Mutex<Backlog>,
 }
 
@@ -43,6 +44,7 @@ struct Backlog {
 
 impl Hub {
     pub(crate) fn subscribe(&self, filter: EventFilter) -> Subscription {
+        let filter = (filter != EventFilter::all()).then_some(filter);
         let subscriber = Arc::new(Subscriber { filter, backlog: Mutex::default() });
         let mut subscribers = lock(&self.subscribers);
         subscribers.push(Arc::downgrade(&subscriber));
@@ -74,7 +76,7 @@ impl Hub {
         let mut subscribers = lock(&self.subscribers);
         subscribers.retain(|subscriber| {
             let Some(subscriber) = subscriber.upgrade() else { return false };
-            if subscriber.filter.matches(seen) {
+            if subscriber.filter.as_ref().is_none_or(|filter| filter.matches(seen)) {
                 subscriber.push(event());
             }
             true

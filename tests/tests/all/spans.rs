@@ -137,7 +137,12 @@ async fn a_saga_is_traced_as_saga_step_and_attempt_with_their_outcomes() {
         )
     };
     let busy = ("transient", "StepError", "", "busy");
-    let panicked = ("in_doubt", "saga::Panic", " saga.error.code=SAGA", "the step panicked: ");
+    let panicked = (
+        "in_doubt",
+        "saga::Panic",
+        " saga.error.code=SAGA_STEP_PANICKED",
+        "the step panicked: out of its wits",
+    );
     let expected = [
         format!(
             "saga otel.name=saga journey otel.status_code=ERROR saga.definition=journey saga.id={id} \
