@@ -1,5 +1,7 @@
 //! The example sends traces that a collector can read, and serves metrics that Prometheus can.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 mod collector;
 mod exposition;
 mod http;
@@ -39,7 +41,7 @@ fn example(collector: SocketAddr, metrics: SocketAddr, seconds: u64) -> Example 
 
 /// What is served once `is_there` says so.
 fn scraped(address: SocketAddr, is_there: impl Fn(&Exposition) -> bool) -> Exposition {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         let answer = http::get(address, "/metrics");
         if let Ok(text) = answer {
