@@ -189,7 +189,7 @@ mod tests {
                 names.zip(self.signed).map(|(step, signed)| self.line("effect", &step, &step, signed));
             let lines: String = lines.chain(self.more.iter().cloned()).collect();
             std::fs::write(&world, lines).unwrap();
-            let callers = Callers::from_iter(self.owners.into_iter().zip(["a".to_owned(), "b".to_owned()]));
+            let callers: Callers = self.owners.into_iter().zip(["a".to_owned(), "b".to_owned()]).collect();
             let mut load = Load::default();
             load.started.insert(0, self.saga);
             judge(&store, &world, &callers, &load).await.wrong
