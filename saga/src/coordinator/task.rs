@@ -44,15 +44,25 @@ struct Leaving {
 }
 
 impl Leaving {
-    fn of(id: SagaId, inner: &Arc<Inner>, live: &Arc<Live>) -> Self {
-        Self { inner: Arc::clone(inner), live: Arc::clone(live), id, is_orphan: true }
-    }
-
     /// The place is free, and the saga out of the live ones, before anybody hears of the end.
     fn rests(&self, rest: Rest, place: OwnedSemaphorePermit) {
         self.inner.live.leave(self.id, &self.live);
         drop(place);
         self.live.set_rest(rest);
+    }
+}
+
+/// The end of a drive that nobody has heard of yet.
+struct Untold {
+    leaving: Leaving,
+    rest: Rest,
+    place: OwnedSemaphorePermit,
+}
+
+impl Untold {
+    fn tell(self) {
+        let Self { leaving, rest, place } = self;
+        leaving.rests(rest, place);
     }
 }
 
@@ -75,31 +85,19 @@ impl Task {
         let span = self.span.clone();
         // Behind a pointer: the runtime moves a task about before it runs.
         if span.is_disabled() {
-            tokio::spawn(Box::pin(self.driven(inner, live)));
+            tokio::spawn(Box::pin(self.drive(inner, live)));
         } else {
-            tokio::spawn(Box::pin(self.traced(inner, live, span)));
+            // The span is closed before anybody hears of the end: whoever waits for that finds the trace whole.
+            tokio::spawn(Box::pin(async move {
+                if let Some(untold) = Box::pin(self.drive(inner, live)).instrument(span).await {
+                    untold.tell();
+                }
+            }));
         }
     }
 
-    async fn driven(self, inner: Arc<Inner>, live: Arc<Live>) {
-        let mut leaving = Leaving::of(self.id, &inner, &live);
-        let (rest, place) = self.drive(&inner, &live, &mut leaving.is_orphan).await;
-        leaving.rests(rest, place);
-    }
-
-    /// Inside its span, which is closed before anybody hears of the end: whoever waits for that finds the trace whole.
-    async fn traced(self, inner: Arc<Inner>, live: Arc<Live>, span: Span) {
-        let mut leaving = Leaving::of(self.id, &inner, &live);
-        let (rest, place) = self.drive(&inner, &live, &mut leaving.is_orphan).instrument(span).await;
-        leaving.rests(rest, place);
-    }
-
-    async fn drive(
-        self,
-        inner: &Arc<Inner>,
-        live: &Arc<Live>,
-        is_orphan: &mut bool,
-    ) -> (Rest, OwnedSemaphorePermit) {
+    /// Drives the saga and tells of its rest; what is left to be told, where the drive is traced.
+    async fn drive(self, inner: Arc<Inner>, live: Arc<Live>) -> Option<Box<Untold>> {
         let Self {
             id,
             definition,
@@ -114,6 +112,9 @@ impl Task {
             span,
             place,
         } = self;
+        let is_traced = !span.is_disabled();
+        // Dropped last: whoever waits for the drive's end finds the place free, and all told.
+        let mut leaving = Leaving { inner: Arc::clone(&inner), live: Arc::clone(&live), id, is_orphan: true };
         let scope = SagaScope::new(id, labels, Deadlines::new(definition.steps.len()));
         let mut driver = Driver {
             definition,
@@ -146,22 +147,26 @@ impl Task {
         drop(driver);
         let rest = match stop {
             Ok(Stop::Rests) => {
-                *is_orphan = false;
+                leaving.is_orphan = false;
                 let output =
                     (state.saga_state() == SagaState::Completed).then(|| flow.into_output()).flatten();
                 Rest::Known(Box::new(state), Mutex::new(output))
             }
             Ok(Stop::Released(until)) => {
-                *is_orphan = false;
+                leaving.is_orphan = false;
                 inner.wake_at(until);
                 Rest::HandedOver
             }
             Err(halt) => {
-                *is_orphan = halted(inner, id, live, halt).await;
+                leaving.is_orphan = halted(&inner, id, &live, halt).await;
                 Rest::HandedOver
             }
         };
-        (rest, place)
+        if is_traced {
+            return Some(Box::new(Untold { leaving, rest, place }));
+        }
+        leaving.rests(rest, place);
+        None
     }
 }
 
