@@ -3,7 +3,14 @@
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 #![allow(clippy::unused_async, reason = "the steps of an example have nothing to wait for")]
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
-#![deny(single_use_lifetimes, trivial_casts, unused_lifetimes, unused_results, let_underscore_drop)]
+#![deny(
+    single_use_lifetimes,
+    trivial_casts,
+    unused_lifetimes,
+    unused_results,
+    let_underscore_drop,
+    unit_bindings
+)]
 #![forbid(unsafe_code)]
 
 use saga::{Failure, Outcome, StepContext, StepError, saga, step};

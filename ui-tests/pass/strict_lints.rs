@@ -1,7 +1,7 @@
 //! The generated code is silent under lints that many crates deny.
 
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications)]
-#![deny(single_use_lifetimes, trivial_casts, unused_lifetimes, unused_results, let_underscore_drop)]
+#![deny(single_use_lifetimes, trivial_casts, unused_lifetimes, unused_results, let_underscore_drop, unit_bindings)]
 #![forbid(unsafe_code)]
 
 use saga::{Failure, Outcome, StepContext, StepError, saga, step};

@@ -121,7 +121,7 @@ fn function(
     let body = quote_spanned!(step.span()=> { async move { #body } });
     let goes_anywhere = goes_anywhere(saga, &quote!(#self_type));
     quote! {
-        #[allow(non_snake_case, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(non_snake_case, unit_bindings, clippy::all, clippy::pedantic, clippy::nursery)]
         #head
         #assumed, #goes_anywhere
         #body
