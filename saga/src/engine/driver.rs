@@ -144,16 +144,19 @@ impl<'a> Driver<'a> {
                 }
                 Action::Attempt { step, number, task } => {
                     let of = AttemptOf { step, task, number, since: Stopwatch::start() };
-                    // What is recorded as begun is in doubt, also where it then does not begin.
-                    if self.is_recorded_at_start(&of)
-                        && (self.holds(drive.now) || Box::pin(self.regain()).await)
-                    {
-                        self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
+                    let mut is_late = false;
+                    if self.is_recorded_at_start(&of) {
+                        // What is recorded as begun is in doubt, also where it then does not begin; and what is not
+                        // recorded must not begin, also where the saga is regained while the rest is written.
+                        is_late = !self.holds(drive.now) && !Box::pin(self.regain()).await;
+                        if !is_late {
+                            self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
+                        }
                     }
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
                     }
-                    if !self.holds(drive.now) && !Box::pin(self.regain()).await {
+                    if is_late || (!self.holds(drive.now) && !Box::pin(self.regain()).await) {
                         return Err(Halt::Unleased);
                     }
                     poll_fn(|cx| Poll::Ready(self.begin(&mut drive, &of, cx))).await?;
