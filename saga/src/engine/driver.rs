@@ -145,16 +145,19 @@ impl<'a> Driver<'a> {
                     self.draft(&mut drive, event)?;
                 }
                 Action::Attempt { step, number, task } => {
-                    // What is recorded as begun is in doubt, also where it then does not begin.
-                    if self.is_recorded_at_start(step, task)
-                        && (self.holds(drive.now) || Box::pin(self.regain()).await)
-                    {
-                        self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
+                    let mut is_late = false;
+                    if self.is_recorded_at_start(step, task) {
+                        // What is recorded as begun is in doubt, also where it then does not begin; and what is not
+                        // recorded must not begin, also where the saga is regained while the rest is written.
+                        is_late = !self.holds(drive.now) && !Box::pin(self.regain()).await;
+                        if !is_late {
+                            self.draft(&mut drive, Event::StepStarted { step, attempt: number })?;
+                        }
                     }
                     if !drive.drafts.is_empty() {
                         self.commit(&mut drive, Handover::Kept).await?;
                     }
-                    if !self.holds(drive.now) && !Box::pin(self.regain()).await {
+                    if is_late || (!self.holds(drive.now) && !Box::pin(self.regain()).await) {
                         return Err(Halt::Unleased);
                     }
                     // The commit of its start may have taken a while.

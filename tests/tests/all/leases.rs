@@ -35,19 +35,37 @@ async fn ring(cx: &StepContext<Call>, _number: &u64) -> Result<(), StepError> {
     cx.services.serve(cx).await
 }
 
+/// What is recorded before it begins comes after something slow.
+#[derive(Debug, Clone, Default)]
+#[saga(steps(dial -> talk(input)))]
+struct Talk {
+    services: Services,
+}
+
+#[step(compensate = none, timeout = minutes(5))]
+async fn dial(cx: &StepContext<Talk>, _number: &u64) -> Result<(), StepError> {
+    cx.services.serve(cx).await
+}
+
+#[step(pivot, at_most_once)]
+async fn talk(cx: &StepContext<Talk>, _number: &u64) -> Result<(), StepError> {
+    cx.services.serve(cx).await
+}
+
 /// Over a store whose heartbeats fail so often after the first.
 async fn faulty(
     beats: usize,
     set: impl FnOnce(CoordinatorBuilder) -> CoordinatorBuilder,
-) -> (Arc<dyn Store>, Coordinator) {
-    let memory: Arc<dyn Store> = Arc::new(watched_memory_store([Visit::definition(), Call::definition()]));
+) -> (Arc<dyn Store>, Coordinator, Faults) {
+    let memory: Arc<dyn Store> =
+        Arc::new(watched_memory_store([Visit::definition(), Call::definition(), Talk::definition()]));
     let faults = Faults::none();
     let store = FaultyStore::new(Arc::clone(&memory), faults.clone());
     let coordinator = set(Coordinator::builder(store)).build().await.unwrap();
     for _ in 0..beats {
         faults.fail_next("heartbeat", Moment::Before, Harm::Unavailable);
     }
-    (memory, coordinator)
+    (memory, coordinator, faults)
 }
 
 async fn outcome(handle: &SagaHandle<Visit>) -> Outcome<()> {
@@ -60,7 +78,7 @@ async fn in_a_backoff(beats: usize) -> (usize, usize) {
     let (stale, current) = (Visit::default(), Visit::default());
     stale.services.feel("knock", Mood::Busy(1));
     current.services.feel("knock", Mood::Slow(minutes(1)));
-    let (memory, first) = faulty(beats, |builder| builder.saga(stale.clone())).await;
+    let (memory, first, _) = faulty(beats, |builder| builder.saga(stale.clone())).await;
     sleep(secs(10)).await;
     let saga = first.start::<Visit>(1).await.unwrap().id();
     sleep(secs(5)).await;
@@ -85,7 +103,7 @@ async fn no_attempt_begins_that_waited_for_a_worker_until_the_lease_had_run_out(
     for visit in [&stale, &current] {
         visit.services.feel("knock", Mood::Slow(secs(30)));
     }
-    let (memory, first) = faulty(100, |builder| builder.saga(stale.clone()).worker_pool_size(1)).await;
+    let (memory, first, _) = faulty(100, |builder| builder.saga(stale.clone()).worker_pool_size(1)).await;
     let [_, waiting] = [first.start::<Visit>(1).await.unwrap(), first.start::<Visit>(2).await.unwrap()];
     sleep(secs(15)).await;
     let second = Coordinator::builder_shared(memory).saga(current).build().await.unwrap();
@@ -98,7 +116,7 @@ async fn no_attempt_begins_that_waited_for_a_worker_until_the_lease_had_run_out(
 async fn undisturbed(beats: usize) -> Vec<&'static str> {
     let call = Call::default();
     call.services.feel("ring", Mood::Busy(1));
-    let (_, coordinator) = faulty(beats, |builder| builder.saga(call.clone())).await;
+    let (_, coordinator, _) = faulty(beats, |builder| builder.saga(call.clone())).await;
     sleep(secs(10)).await;
     let handle = coordinator.start::<Call>(1).await.unwrap();
     let outcome = timeout(hours(1), handle.outcome()).await.expect("the saga is lost").unwrap();
@@ -120,4 +138,22 @@ async fn a_saga_that_was_let_go_is_claimed_again_once_the_lease_is_renewed() {
 async fn a_saga_that_nobody_took_before_the_lease_was_renewed_goes_on() {
     let expected = ["saga_started", "step_started", "step_failed", "step_started", "step_completed", "ended"];
     assert_eq!(undisturbed(3).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_recorded_as_begun_does_not_begin_where_the_saga_is_regained_meanwhile() {
+    let talk = Talk::default();
+    talk.services.feel("dial", Mood::Slow(secs(30)));
+    let (_, coordinator, faults) = faulty(6, |builder| builder.saga(talk.clone())).await;
+    let handle = coordinator.start::<Talk>(1).await.unwrap();
+    // The lease is over when the first step is done, and is renewed while that is being written.
+    faults.hold("append at 1");
+    sleep(secs(36)).await;
+    faults.let_go();
+    let outcome = timeout(hours(1), handle.outcome()).await.expect("the saga is lost").unwrap();
+    assert_eq!(outcome, Outcome::Completed(()));
+    let journal = coordinator.inspect::<Talk>(handle.id()).await.unwrap().unwrap().journal;
+    let kinds: Vec<_> = journal.iter().map(|record| record.event.kind()).collect();
+    let expected = ["saga_started", "step_completed", "claimed", "step_started", "step_completed", "ended"];
+    assert_eq!(kinds, expected);
 }
