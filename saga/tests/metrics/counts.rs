@@ -116,7 +116,8 @@ fn a_saga_that_is_parked_for_its_definition_is_counted_and_told_as_stuck() {
 
         let second = Coordinator::builder_shared(store).saga(deployed::Acting).build().await.unwrap();
         let mut events = second.subscribe(EventFilter::all().event_type(EventType::SagaStuck));
-        let told = events.next().await.unwrap().unwrap();
+        let told = tokio::time::timeout(minutes(2), events.next()).await.expect("it is parked and told");
+        let told = told.unwrap().unwrap();
         assert_eq!(told.saga, saga.id());
         second.shutdown().await;
         (second.metrics(), told)
