@@ -27,6 +27,9 @@ const CLAIM_MAX: usize = 64;
 /// As many claims are under way at the same time where there is much to take up: a claim is mostly a wait.
 const HANDS: usize = 4;
 
+/// As many claims follow one another before there are more hands: others are to have their part of what is not that much.
+const ALONE_MAX: u32 = 8;
+
 /// One of many hands that finds few places free waits so long for more.
 const GATHERING: Duration = Duration::from_millis(2);
 
@@ -94,8 +97,14 @@ async fn search(inner: Weak<Inner>) {
         let (soon, next) = {
             let Some(inner) = inner.upgrade() else { return };
             let began = inner.clock.now();
-            if !inner.is_closed() && mend(&inner).await && claim_some(&inner, Hand::Only).await {
-                claim_many(&inner).await;
+            let mut hand = Hand::First;
+            let mut rounds = 0;
+            while !inner.is_closed() && mend(&inner).await && claim_some(&inner, hand).await {
+                (hand, rounds) = (Hand::Next, rounds + 1);
+                if rounds == ALONE_MAX {
+                    claim_many(&inner).await;
+                    break;
+                }
             }
             (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
@@ -153,7 +162,9 @@ async fn claim_many(inner: &Arc<Inner>) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hand {
     /// Looks whether there is something, if a place is free.
-    Only,
+    First,
+    /// Takes more of what the first found, and waits for places.
+    Next,
     /// One of [`HANDS`]: it waits for places, and leaves the others their share.
     OneOfMany,
 }
@@ -163,12 +174,12 @@ async fn claim_some(inner: &Arc<Inner>, hand: Hand) -> bool {
     if !inner.lease.runs() {
         return false;
     }
-    let wait_max = if hand == Hand::Only { Duration::ZERO } else { inner.limits.poll_interval };
+    let wait_max = if hand == Hand::First { Duration::ZERO } else { inner.limits.poll_interval };
     let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
         return false;
     };
     let share = match hand {
-        Hand::Only => inner.sagas.available_permits(),
+        Hand::First | Hand::Next => inner.sagas.available_permits(),
         Hand::OneOfMany => {
             if inner.sagas.available_permits() < CLAIM_MAX {
                 // A commit that ends one saga ends many, and their places are free in a moment: a claim for all of them

@@ -172,11 +172,11 @@ async fn a_journal_that_was_read_before_a_wait_for_a_place_is_not_driven_on_from
     let (memory, faults): (Arc<dyn Store>, _) = (Arc::new(watched_memory()), Faults::none());
     let starter =
         Coordinator::builder_shared(Arc::clone(&memory)).saga(Trip::default()).build().await.unwrap();
-    let delayed = async || {
-        let options = StartOptions::new().delay(secs(1));
+    let delayed = async |delay| {
+        let options = StartOptions::new().delay(delay);
         starter.start_with::<Trip>(1, options).await.unwrap().id()
     };
-    let (taken_up, waiting) = (delayed().await, delayed().await);
+    let (taken_up, waiting) = (delayed(secs(1)).await, delayed(millis(1_001)).await);
     starter.shutdown().await;
     sleep(secs(2)).await;
     let slow = |time| Trip::default().with(TripStep::Hotel, Mood::Slow(time));
