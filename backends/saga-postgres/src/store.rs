@@ -141,7 +141,15 @@ impl JournalStore for PostgresStore {
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
-        Box::pin(claim::claim(self.database(), claim))
+        Box::pin(async move {
+            let claimed = claim::claim(self.database(), claim).await?;
+            if let Some(wakes) = self.wakes()
+                && claim.leaves_much(&claimed)
+            {
+                wakes.work();
+            }
+            Ok(claimed)
+        })
     }
 
     fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {

@@ -238,7 +238,15 @@ impl JournalStore for RedisStore {
     }
 
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
-        Box::pin(self.shared.claim(claim))
+        Box::pin(async move {
+            let claimed = self.shared.claim(claim).await?;
+            if let Some(wakes) = &self.shared.wakes
+                && claim.leaves_much(&claimed)
+            {
+                wakes.work();
+            }
+            Ok(claimed)
+        })
     }
 
     fn heartbeat<'a>(&'a self, beat: &'a Beat) -> BoxFuture<'a, StoreResult<Heartbeat>> {

@@ -219,6 +219,15 @@ pub struct Claim {
     pub limit: usize,
 }
 
+impl Claim {
+    /// Whether it found so much that there is more: a store that can wakes others, who are to have their part of it now
+    /// and not with their next look. Few places that are taken one after another are nothing to wake anybody for.
+    #[must_use]
+    pub const fn leaves_much(&self, claimed: &[SagaId]) -> bool {
+        self.limit >= 32 && claimed.len() >= self.limit
+    }
+}
+
 /// What a saga must match to be driven: name, version and shape of its definition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DefinitionKey {
