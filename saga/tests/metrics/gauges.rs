@@ -37,7 +37,7 @@ fn seconds(heard: &Heard, name: &str) -> f64 {
 
 #[test]
 fn sagas_are_shown_by_state_here_and_in_the_store() {
-    let (heard, (metrics, _coordinator)) = after(25);
+    let (heard, (metrics, _coordinator)) = after(33);
     assert_eq!(
         heard.above_zero("saga_sagas_active"),
         [("{state=compensating}", 1.0), ("{state=running}", 1.0)]
@@ -55,20 +55,20 @@ fn sagas_are_shown_by_state_here_and_in_the_store() {
 
 #[test]
 fn the_oldest_are_as_old_as_the_clock_says() {
-    // The last look was after 20 s: the oldest that goes on was recorded in the beginning, and one was due after 12 s.
-    let (heard, _coordinator) = after(25);
-    assert_eq!(seconds(&heard, "saga_store_oldest_active_age_seconds"), 20.0);
-    assert_eq!(seconds(&heard, "saga_store_oldest_runnable_age_seconds"), 8.0);
+    // The store was asked after 30 s: the oldest that goes on was recorded in the beginning, and one was due after 12 s.
+    let (heard, _coordinator) = after(33);
+    assert_eq!(seconds(&heard, "saga_store_oldest_active_age_seconds"), 30.0);
+    assert_eq!(seconds(&heard, "saga_store_oldest_runnable_age_seconds"), 18.0);
 }
 
 #[test]
 fn no_gauge_is_left_or_negative_once_all_has_ended() {
-    let (heard, (metrics, _coordinator)) = after(90);
+    let (heard, (metrics, _coordinator)) = after(95);
     assert_eq!(heard.above_zero("saga_sagas_active"), []);
     assert_eq!(heard.above_zero("saga_store_sagas"), [("{state=pending}", 1.0), ("{state=stuck}", 1.0)]);
     assert_eq!(seconds(&heard, "saga_store_oldest_runnable_age_seconds"), 0.0);
     // One waits for its time, and is the oldest now.
-    assert_eq!(seconds(&heard, "saga_store_oldest_active_age_seconds"), 77.0);
+    assert_eq!(seconds(&heard, "saga_store_oldest_active_age_seconds"), 87.0);
     assert_eq!((metrics.sagas_active, metrics.sagas_running, metrics.sagas_compensating), (0, 0, 0));
     assert_eq!((metrics.sagas_started, metrics.sagas_ended(), metrics.sagas_stuck), (5, 3, 1));
     assert!(heard.is_nowhere_negative());
