@@ -97,7 +97,7 @@ impl Committer {
     /// the append: it is lost with its leader, and the answer says that the outcome is unknown.
     pub(crate) async fn append(&self, append: Append) -> (Option<Append>, Answer) {
         if !self.gathers {
-            let answer = self.write_one(&append).await;
+            let answer = self.write_at_once(&append).await;
             return (Some(append), answer);
         }
         let told = {
@@ -145,7 +145,8 @@ impl Committer {
         self.was_shared.store(!followers.is_empty(), Ordering::Relaxed);
         self.instruments.gathered(followers.len() + 1);
         if followers.is_empty() {
-            let answer = self.write_one(&own).await;
+            self.count(1);
+            let answer = self.instruments.timed(self.store.append_one(&own)).await;
             drop(lead);
             return (Some(own), answer);
         }
@@ -171,15 +172,18 @@ impl Committer {
         (own, own_answer)
     }
 
-    /// Writes `append` at once, with nothing else.
-    pub(super) fn write_one<'a>(&'a self, append: &'a Append) -> impl Future<Output = Answer> + Send + 'a {
+    /// Writes `append` to a store that gathers none: its commits cost nothing, and nobody takes their time.
+    pub(super) fn write_at_once<'a>(
+        &'a self,
+        append: &'a Append,
+    ) -> impl Future<Output = Answer> + Send + 'a {
         self.count(1);
-        self.instruments.timed(1, self.store.append_one(append))
+        self.store.append_one(append)
     }
 
     async fn write(&self, batch: &[Append]) -> Vec<Answer> {
         self.count(batch.len());
-        match self.instruments.timed(batch.len(), self.store.append(batch)).await {
+        match self.instruments.timed(self.store.append(batch)).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) => {
                 // One error for all of them: each reads back for itself what became of its append.
@@ -190,6 +194,7 @@ impl Committer {
     }
 
     fn count(&self, appends: usize) {
+        self.instruments.count(appends);
         self.stats.appends.fetch_add(appends as u64, Ordering::Relaxed);
         self.stats.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -311,7 +316,7 @@ mod tests {
 
     #[cfg(feature = "metrics")]
     #[test]
-    fn the_size_of_each_commit_is_told_to_the_recorder() {
+    fn size_and_time_of_each_commit_are_told_to_the_recorder() {
         use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
         let recorder = DebuggingRecorder::new();
@@ -338,7 +343,9 @@ mod tests {
             });
         });
         let heard = recorder.snapshotter().snapshot().into_vec();
-        let sizes = heard.into_iter().find(|(key, ..)| key.key().name() == "saga_commit_appends").unwrap().3;
-        assert_eq!(sizes, DebugValue::Histogram(vec![1.0.into(), 2.0.into()]));
+        let of = |name| &heard.iter().find(|(key, ..)| key.key().name() == name).unwrap().3;
+        assert_eq!(of("saga_commit_appends"), &DebugValue::Histogram(vec![1.0.into(), 2.0.into()]));
+        let DebugValue::Histogram(times) = of("saga_commit_duration_seconds") else { panic!("no histogram") };
+        assert_eq!(times.len(), 2);
     }
 }

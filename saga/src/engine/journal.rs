@@ -98,7 +98,7 @@ impl Durable<'_> {
             Box::pin(self.write(append)).await?
         } else {
             // A store whose commits cost nothing: no queue, and no append that is moved about.
-            match self.committer.write_one(&append).await {
+            match self.committer.write_at_once(&append).await {
                 Ok(Ok(at)) => (append, at),
                 answer => Box::pin(self.answered(Some(append), answer)).await?,
             }

@@ -109,8 +109,11 @@ pub(super) const COMMIT_APPENDS: Metric = Metric {
     labels: &[],
     description: "How many appends share a commit, in stores that gather them.",
 };
-pub(super) const COMMIT_DURATION: Metric =
-    seconds("saga_commit_duration_seconds", &[], "From a commit's beginning to the store's answer.");
+pub(super) const COMMIT_DURATION: Metric = seconds(
+    "saga_commit_duration_seconds",
+    &[],
+    "From a commit's beginning to the store's answer, in stores that gather appends.",
+);
 pub(super) const DELIVERIES: Metric = counter(
     "saga_publisher_deliveries_total",
     &["publisher", "outcome"],

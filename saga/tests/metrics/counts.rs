@@ -86,10 +86,10 @@ fn appends_are_counted_like_in_the_snapshot() {
     assert!(metrics.appends > 0);
     let counted = f64::from(u32::try_from(metrics.appends).unwrap());
     assert_eq!(heard.of("saga_appends_total{}"), counted);
+    assert_eq!(heard.of("saga_commits_total{}"), f64::from(u32::try_from(metrics.commits).unwrap()));
     // The memory store gathers none.
     assert_eq!(heard.values_of("saga_commit_appends{}"), 0);
-    assert_eq!(heard.of("saga_commits_total{}"), f64::from(u32::try_from(metrics.commits).unwrap()));
-    assert_eq!(heard.values_of("saga_commit_duration_seconds{}") as u64, metrics.commits);
+    assert_eq!(heard.values_of("saga_commit_duration_seconds{}"), 0);
 }
 
 /// The same saga after a deploy.
