@@ -11,7 +11,7 @@ use common::Queue;
 use saga::testing::check_delivered;
 use saga::{Coordinator, EventFilter, MemoryStore};
 use saga_rabbitmq::RabbitMqPublisher;
-use saga_test_brokers::{Order, Server, VERBOSE, in_chaos, settled};
+use saga_test_brokers::{Killable, Order, Server, VERBOSE, in_chaos, settled};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 

@@ -7,18 +7,18 @@ use saga::testing::{Faults, FaultyStore, Harm, Moment};
 use saga::{Coordinator, EventFilter, MemoryStore, Publisher, Store};
 use tokio::time::{sleep, timeout};
 
-use crate::{Order, Server, settled};
+use crate::{Killable, Order, settled};
 
 /// Runs sagas while the broker is killed and started again, and publishers die as they move their cursor; then one
 /// publishes in peace. Every other time the broker stalls before it is killed, so that what is sent then is lost for sure. Each round has a publisher of its own, which `connect` makes. What the broker has is to be looked
 /// at while the server is there.
 ///
 /// The seed is printed; `SAGA_SEED` sets it.
-pub async fn in_chaos<P: Publisher, Connecting: Future<Output = P>>(
-    mut server: Server,
+pub async fn in_chaos<S: Killable, P: Publisher, Connecting: Future<Output = P>>(
+    mut server: S,
     rounds: usize,
     connect: impl Fn() -> Connecting,
-) -> (Server, Arc<dyn Store>) {
+) -> (S, Arc<dyn Store>) {
     let mut dice = Dice::new();
     let kept: Arc<dyn Store> = Arc::new(MemoryStore::new());
     server.start().await;

@@ -20,7 +20,9 @@
 mod chaos;
 mod order;
 mod server;
+mod way;
 
 pub use chaos::in_chaos;
 pub use order::{Order, VERBOSE, settled};
-pub use server::Server;
+pub use server::{Killable, Server};
+pub use way::Way;

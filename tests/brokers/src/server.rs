@@ -11,6 +11,19 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+/// What the chaos kills.
+pub trait Killable: Send {
+    /// Returns once it takes connections.
+    fn start(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// From now on it takes what it is sent, keeps none of it and answers nothing. It is to be killed next. Whoever takes
+    /// «sent» for «kept» loses it.
+    fn stall(&self);
+
+    /// Kills it as a crash would; what it kept stays.
+    fn kill(&mut self) -> impl Future<Output = ()> + Send;
+}
+
 /// A broker of a test's own, at a port and in a folder of its own, which are gone with it.
 pub struct Server {
     folder: PathBuf,
@@ -45,12 +58,20 @@ impl Server {
         self.port
     }
 
-    /// Returns once it listens.
-    ///
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    async fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
+    }
+}
+
+impl Killable for Server {
     /// # Panics
     ///
     /// It panics where the broker's program is missing, or does not listen within two minutes.
-    pub async fn start(&mut self) {
+    async fn start(&mut self) {
         let mut command = (self.command)(&self.folder, self.port);
         // Some are a script that starts the broker: all of them go together.
         command.process_group(0);
@@ -63,16 +84,14 @@ impl Server {
         }
     }
 
-    /// Stops it where it stands: what is sent from now on is taken by the system, and never reaches it, for it is to be
-    /// killed next. Whoever takes «sent» for «kept» loses it.
-    pub fn stall(&self) {
+    /// It stops where it stands; the system takes what it is sent.
+    fn stall(&self) {
         if let Some(child) = &self.child {
             signal_group(child, "-STOP");
         }
     }
 
-    /// Kills it as a crash would; what it kept in its folder stays.
-    pub async fn kill(&mut self) {
+    async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             signal_group(&child, "-KILL");
             child.wait().await.unwrap();
@@ -83,10 +102,6 @@ impl Server {
                 sleep(Duration::from_millis(10)).await;
             }
         }
-    }
-
-    async fn listens(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
     }
 }
 

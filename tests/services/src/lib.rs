@@ -20,5 +20,5 @@ mod service;
 pub use run::{Test, run, run_in_turn};
 pub use service::{
     Missing, kafka, nats, postgres, postgres_server, rabbitmq, rabbitmq_server, redis, redis_cluster,
-    redis_server,
+    redis_server, tansu,
 };

