@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use saga::store::{Claim, JournalStore, QueryStore};
-use saga::{SagaState, WorkerId};
+use saga::{SagaId, SagaState, WorkerId};
 use saga_bench::measure::bar;
 use saga_postgres::PostgresStore;
 use tokio_postgres::Client;
@@ -61,10 +61,7 @@ async fn measure(store: &PostgresStore, client: &mut Client) -> Costs {
         let claimed = store.claim(&claim).await.expect("a claim");
         claims.push(begun.elapsed());
         assert_eq!(claimed.len(), 1);
-        // It is nobody's work any more, and no part of the next claim.
-        let rest = "UPDATE sagas SET owner = NULL, due_at = NULL, state = 'stuck' WHERE id = $1";
-        let id = uuid::Uuid::from_bytes(*claimed[0].as_bytes());
-        client.execute(rest, &[&id]).await.expect("a row");
+        rest(client, &claimed).await;
         let begun = Instant::now();
         let count = store.counts().await.expect("counts");
         counts.push(begun.elapsed());
@@ -72,7 +69,7 @@ async fn measure(store: &PostgresStore, client: &mut Client) -> Costs {
     }
     leave_one(client).await;
     let pages = pages(client).await;
-    store.claim(&claim).await.expect("a claim");
+    rest(client, &store.claim(&claim).await.expect("a claim")).await;
     claims.sort_unstable();
     counts.sort_unstable();
     Costs { claim: claims[CLAIMS / 2], pages, count: counts[CLAIMS / 2] }
@@ -91,6 +88,13 @@ async fn leave_one(client: &Client) {
     assert_eq!(client.execute(insert, &[]).await.expect("a row"), 1);
 }
 
+/// What was claimed is nobody's work any more, and no part of the next claim.
+async fn rest(client: &Client, claimed: &[SagaId]) {
+    let ids: Vec<_> = claimed.iter().map(|id| uuid::Uuid::from_bytes(*id.as_bytes())).collect();
+    let rest = "UPDATE sagas SET owner = NULL, due_at = NULL, state = 'stuck' WHERE id = ANY($1)";
+    client.execute(rest, &[&ids]).await.expect("rows");
+}
+
 /// As many pages, of tables and indexes, a claim of one looks at, by the database's own count.
 async fn pages(client: &mut Client) -> u32 {
     let transaction = client.transaction().await.expect("a transaction");
@@ -103,6 +107,8 @@ async fn pages(client: &mut Client) -> u32 {
     }
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claim}");
     let plan = transaction.query_one(&explain, &[]).await.expect("a plan");
+    // Awaited: what it has locked, others pass over.
+    transaction.rollback().await.expect("a rollback");
     let plan: serde_json::Value = plan.get(0);
     let plan = &plan[0]["Plan"];
     let count = |name: &str| plan[name].as_u64().expect("a count");
