@@ -8,8 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 use super::inner::Inner;
 use super::park;
@@ -23,15 +22,6 @@ use crate::{Definition, Payload, SagaId};
 
 /// As many sagas are claimed at once.
 const CLAIM_MAX: usize = 64;
-
-/// As many claims are under way at the same time where there is much to take up: a claim is mostly a wait.
-const HANDS: usize = 4;
-
-/// As many claims follow one another before there are more hands: others are to have their part of what is not that much.
-const ALONE_MAX: u32 = 8;
-
-/// One of many hands that finds few places free waits so long for more.
-const GATHERING: Duration = Duration::from_millis(2);
 
 /// As many journals are read at once: they are in memory until their sagas are taken up.
 const LOAD_MAX: usize = 16;
@@ -98,13 +88,8 @@ async fn search(inner: Weak<Inner>) {
             let Some(inner) = inner.upgrade() else { return };
             let began = inner.clock.now();
             let mut hand = Hand::First;
-            let mut rounds = 0;
             while !inner.is_closed() && mend(&inner).await && claim_some(&inner, hand).await {
-                (hand, rounds) = (Hand::Next, rounds + 1);
-                if rounds == ALONE_MAX {
-                    claim_many(&inner).await;
-                    break;
-                }
+                hand = Hand::Next;
             }
             (Arc::clone(&inner.claim_soon), inner.next_search(began))
         };
@@ -140,33 +125,13 @@ async fn mend(inner: &Arc<Inner>) -> bool {
     true
 }
 
-/// Takes up sagas, with many hands, until none is left. They wait for places: many that a dead worker left are not to
-/// wait for the next search each time all places are taken.
-async fn claim_many(inner: &Arc<Inner>) {
-    let mut hands: JoinSet<()> = JoinSet::new();
-    for _ in 0..HANDS {
-        let inner = Arc::clone(inner);
-        hands.spawn(async move { while !inner.is_closed() && claim_some(&inner, Hand::OneOfMany).await {} });
-    }
-    loop {
-        match timeout(inner.limits.poll_interval, hands.join_next()).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return,
-            // All that takes long is not to hold up what is owned already.
-            Err(_) => _ = mend(inner).await,
-        }
-    }
-}
-
-/// Who claims.
+/// Which claim of a search.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hand {
     /// Looks whether there is something, if a place is free.
     First,
     /// Takes more of what the first found, and waits for places.
     Next,
-    /// One of [`HANDS`]: it waits for places, and leaves the others their share.
-    OneOfMany,
 }
 
 /// Claims sagas as places are free, and takes them up; whether there may be more.
@@ -178,18 +143,7 @@ async fn claim_some(inner: &Arc<Inner>, hand: Hand) -> bool {
     let Ok(Ok(first)) = timeout(wait_max, Arc::clone(&inner.sagas).acquire_owned()).await else {
         return false;
     };
-    let share = match hand {
-        Hand::First | Hand::Next => inner.sagas.available_permits(),
-        Hand::OneOfMany => {
-            if inner.sagas.available_permits() < CLAIM_MAX {
-                // A commit that ends one saga ends many, and their places are free in a moment: a claim for all of them
-                // costs little more than one for the first.
-                sleep(GATHERING).await;
-            }
-            inner.sagas.available_permits() / HANDS
-        }
-    };
-    let limit = (share + 1).min(CLAIM_MAX);
+    let limit = (inner.sagas.available_permits() + 1).min(CLAIM_MAX);
     // What an exclusive store's only process doesn't know, nobody knows: it is claimed too, and parked.
     let definitions = (!inner.store.traits().is_exclusive).then(|| inner.registry.keys());
     let claim = Claim { worker: inner.worker, definitions, limit };
