@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::{timeout, timeout_at};
 
 use super::inner::Inner;
+use super::live::{Live, Rest};
 use super::park;
 use super::task::Task;
 use crate::engine::{Signal, Term, saga_span};
@@ -176,11 +177,16 @@ async fn claim_some(inner: &Arc<Inner>, hand: Hand) -> bool {
         if some.is_empty() {
             return false;
         }
+        let owned: Vec<Owned> = some
+            .iter()
+            .zip(places.drain(..))
+            .filter_map(|(saga, place)| Owned::enter(inner, *saga, (term, place)))
+            .collect();
+        let ids: Vec<SagaId> = owned.iter().map(|owned| owned.saga).collect();
         // Only now: what is read before a wait for a place may be out of date after it.
-        let mut journals = inner.store.load_all(some).await.ok().map(Vec::into_iter);
-        for (saga, place) in some.iter().zip(places.drain(..)) {
+        let mut journals = inner.store.load_all(&ids).await.ok().map(Vec::into_iter);
+        for owned in owned {
             inner.counters.count_claim();
-            let owned = Owned { saga: *saga, term, place, failures: 0 };
             match journals.as_mut().and_then(Iterator::next) {
                 Some(journal) => adopt_as(inner, owned, &journal).await,
                 // One that cannot be read holds none of the others up.
@@ -222,7 +228,11 @@ async fn adopt_orphan(inner: &Arc<Inner>, saga: SagaId, failures: u32) -> StoreR
     };
     let (_, answer) = inner.committer.append(append).await;
     match answer? {
-        Ok(_) => adopt(inner, Owned { saga, term, place, failures }).await,
+        Ok(_) => {
+            if let Some(owned) = Owned::enter(inner, saga, (term, place)) {
+                adopt(inner, Owned { failures, ..owned }).await;
+            }
+        }
         // By another owner, or by what the last drive left on its way: that is seen with the next look.
         Err(_) => return Err(StoreError::unavailable("its journal has gone on since it was read")),
     }
@@ -245,14 +255,31 @@ async fn find_lost(inner: &Inner) -> StoreResult<()> {
     }
 }
 
-/// A saga that this worker has claimed.
+/// A saga that this worker has claimed, and that nobody in this process drives.
 struct Owned {
     saga: SagaId,
+    live: Arc<Live>,
     /// That of the lease before the claim.
     term: Term,
     place: OwnedSemaphorePermit,
     /// How often it could not be taken up before.
     failures: u32,
+}
+
+impl Owned {
+    /// Enters it among the live ones, before its journal is read: what a drive in this process has written until now is
+    /// in the journal, and none begins before this one is over. `None` where one is under way: a claim may tell again of
+    /// what an earlier one got.
+    fn enter(inner: &Inner, saga: SagaId, (term, place): (Term, OwnedSemaphorePermit)) -> Option<Self> {
+        let live = inner.live.enter(saga)?;
+        Some(Self { saga, live, term, place, failures: 0 })
+    }
+
+    /// Leaves it to whoever takes it up next.
+    fn let_go(self, inner: &Inner) {
+        inner.live.leave(self.saga, &self.live);
+        self.live.set_rest(Rest::HandedOver);
+    }
 }
 
 /// Drives a claimed saga on from where its journal says, or parks it with the reason why not.
@@ -263,6 +290,7 @@ async fn adopt(inner: &Arc<Inner>, owned: Owned) {
         // Where it ends nobody can say: it cannot even be parked.
         Err(error) => {
             tracing::warn!(saga.id = %saga, %error, failures, "a claimed saga cannot be read; it is tried again");
+            owned.let_go(inner);
             inner.agenda().fail(saga, failures, &error);
         }
     }
@@ -270,25 +298,21 @@ async fn adopt(inner: &Arc<Inner>, owned: Owned) {
 
 async fn adopt_as(inner: &Arc<Inner>, owned: Owned, journal: &[Record]) {
     let Owned { saga, failures, .. } = owned;
-    let Some(live) = inner.live.enter(saga) else { return };
-    let let_go = || {
-        inner.live.leave(saga, &live);
-        live.set_rest(super::live::Rest::HandedOver);
-    };
     // A process that was stopped after its claim for longer than its lease finds the next owner's in the journal.
     // Driving on from there would go past the fence: it would use the numbers that are theirs.
     if owner(journal) != Some(inner.worker) {
-        tracing::warn!(saga.id = %saga, "another worker claimed the saga before this one read its journal");
-        return let_go();
+        tracing::warn!(saga.id = %saga, "the saga is another worker's by now, or at rest");
+        return owned.let_go(inner);
     }
     match take_up(inner, saga, journal) {
         Ok(taken_up) => {
             // Requests may have come while nobody drove it.
-            live.mailbox.send(Signal::Requests);
+            owned.live.mailbox.send(Signal::Requests);
+            let live = Arc::clone(&owned.live);
             taken_up.task(inner, owned).spawn(inner, live);
         }
         Err(reason) => {
-            let_go();
+            owned.let_go(inner);
             if let Err(error) = park::park(inner, saga, journal, reason).await {
                 tracing::warn!(saga.id = %saga, %error, failures, "a saga cannot be parked; it is tried again");
                 inner.agenda().fail(saga, failures, &error);

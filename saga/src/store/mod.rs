@@ -96,6 +96,9 @@ pub trait JournalStore: Send + Sync + 'static {
     /// [`Claimed`](crate::machine::Event::Claimed) to each. No saga is given to two workers. A saga is free if it
     /// has not ended, its owner is none or has no running lease, and either it has an unanswered request, or it
     /// is not stuck and its wake-up time is not in the future. Those that wait longest come first.
+    ///
+    /// A worker has one claim under way at a time. A claim may tell again of a saga that an earlier one of the worker got:
+    /// its answer may have been lost.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, StoreResult<Vec<SagaId>>>;
 
     /// Renews the lease of `beat.worker`: for so long, by the store's clock, nobody takes its sagas, and what it knows

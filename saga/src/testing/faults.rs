@@ -95,6 +95,10 @@ struct State {
     flaky: Option<Flaky>,
     /// Calls that begin so wait.
     held: Option<&'static str>,
+    /// Answers to calls that begin so wait.
+    held_answers: Option<&'static str>,
+    /// What the last claim got, where each tells again of the one before it.
+    told_again: Option<Vec<SagaId>>,
     /// Their journals cannot be read.
     unreadable: HashSet<SagaId>,
     calls: Vec<Call>,
@@ -137,9 +141,30 @@ impl Faults {
         self.0.let_go.notify_waiters();
     }
 
+    /// The same, but the store has done what they ask: its answers wait.
+    pub fn hold_answers(&self, text: &'static str) {
+        self.state().held_answers = Some(text);
+        self.0.let_go.notify_waiters();
+    }
+
+    /// From now on each claim tells again of what the one before it got, as stores do whose answers can be lost.
+    pub fn tell_claims_again(&self) {
+        self.state().told_again.get_or_insert_default();
+    }
+
+    /// Adds to what a claim got what is told again.
+    pub(super) fn tell_again(&self, claimed: &mut Vec<SagaId>) {
+        if let Some(told_again) = &mut self.state().told_again {
+            let before = std::mem::replace(told_again, claimed.clone());
+            claimed.extend(before);
+        }
+    }
+
     /// All calls that wait go on, and no other waits.
     pub fn let_go(&self) {
-        self.state().held = None;
+        let mut state = self.state();
+        (state.held, state.held_answers) = (None, None);
+        drop(state);
         self.0.let_go.notify_waiters();
     }
 
@@ -197,9 +222,18 @@ impl Faults {
 
     /// Returns once a call with this text is not held.
     pub(super) async fn while_held(&self, text: &str) {
+        self.wait_while(|state| state.held.is_some_and(|held| text.starts_with(held))).await;
+    }
+
+    /// Returns once the answer to a call with this text is not held.
+    pub(super) async fn while_answer_held(&self, text: &str) {
+        self.wait_while(|state| state.held_answers.is_some_and(|held| text.starts_with(held))).await;
+    }
+
+    async fn wait_while(&self, is_held: impl Fn(&State) -> bool) {
         loop {
             let let_go = self.0.let_go.notified();
-            if !self.state().held.is_some_and(|held| text.starts_with(held)) {
+            if !is_held(&self.state()) {
                 return;
             }
             let_go.await;

@@ -77,7 +77,7 @@ impl FaultyStore {
     ) -> StoreResult<T> {
         self.faults.while_held(&text).await;
         self.unless_dead().await;
-        let (number, fault) = self.faults.begin(text, access);
+        let (number, fault) = self.faults.begin(text.clone(), access);
         if self.batches {
             tokio::task::yield_now().await;
         }
@@ -87,6 +87,7 @@ impl FaultyStore {
             Some((Moment::Before, harm)) => return Err(self.suffer(harm).await),
         }
         let answer = call().await;
+        self.faults.while_answer_held(&text).await;
         self.unless_dead().await;
         if answer.as_ref().is_ok_and(is_effective) {
             self.faults.took_effect(number);
@@ -200,8 +201,9 @@ impl JournalStore for FaultyStore {
         let call = ("claim".to_owned(), Access::Write);
         let claimed = || -> BoxFuture<'a, StoreResult<Vec<SagaId>>> {
             Box::pin(async {
-                let claimed = self.inner.claim(claim).await?;
+                let mut claimed = self.inner.claim(claim).await?;
                 self.watch.look_at(self.inner.as_ref(), &claimed).await?;
+                self.faults.tell_again(&mut claimed);
                 Ok(claimed)
             })
         };

@@ -200,6 +200,27 @@ async fn a_journal_that_was_read_before_a_wait_for_a_place_is_not_driven_on_from
     assert!(sagas.contains(&taken_up) && !sagas.contains(&waiting), "{sagas:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_tells_again_of_a_saga_does_not_drive_it_again() {
+    let trip = Trip::default().with(TripStep::Hotel, Mood::Slow(secs(10)));
+    let world = trip.world.clone();
+    let (builder, faults) = faulty(trip);
+    faults.tell_claims_again();
+    let coordinator = builder.build().await.unwrap();
+    let handle = coordinator.start_with::<Trip>(1, StartOptions::new().delay(secs(2))).await.unwrap();
+    // It is claimed and driven; the next search, which is told of it again, gets no journal before the drive is over.
+    sleep(millis(2_100)).await;
+    faults.hold_answers("load");
+    sleep(secs(30)).await;
+    faults.let_go();
+    assert_eq!(outcome(&handle).await, Outcome::Completed(4));
+    sleep(minutes(1)).await;
+    let steps: Vec<_> = world.entries().into_iter().map(|entry| entry.step).collect();
+    assert_eq!(steps, ["hotel", "pay", "mail"]);
+    assert_eq!(coordinator.metrics().sagas_completed, 1);
+    assert_eq!(coordinator.metrics().claims, 1);
+}
+
 /// A worker over `memory` that is stopped right before it loads what it claimed, for longer than its lease: another
 /// claims it meanwhile. Returns what the stopped one did, and who claimed the saga, once it ended.
 async fn stopped_after_a_lost_claim() -> (Vec<String>, Vec<bool>) {
